@@ -1,0 +1,22 @@
+import type { Plan } from '../engine/plan/plan.ts';
+import type { RunEvent } from '../engine/run/event.ts';
+
+/** Where a renderer writes. `data` is stdout, `info` is stderr; both pass the redactor and neutralise terminal escapes. */
+export interface Streams {
+  data(text: string): void;
+  info(text: string): void;
+  readonly columns: number;
+  readonly color: boolean;
+}
+
+/** Something that watches a run. It may throw: it is then switched off with a warning, and the run goes on. */
+export interface Renderer {
+  handle(event: RunEvent): void;
+  /** Stands aside while a human is asked, and comes back. */
+  pause(): void;
+  resume(): void;
+  /** After the last event; resolves when everything is drawn. */
+  end(): Promise<void>;
+}
+
+export type RendererFactory = (plan: Plan, streams: Streams) => Renderer;

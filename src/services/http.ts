@@ -1,0 +1,22 @@
+import type { Secret } from '../engine/secret.ts';
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'HEAD';
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string | Secret>>;
+  /** Reach a pod's port through the API server instead of a host of the URL. */
+  readonly through?: { readonly namespace: string; readonly pod: string; readonly port: number };
+  /** PEM bundle to trust besides the system's. */
+  readonly ca?: string;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+/** Plain reads over HTTP. A failed connection throws; any status is an answer. Bodies are capped at 10 MiB. */
+export interface HttpClient {
+  request(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>;
+}

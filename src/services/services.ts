@@ -1,0 +1,22 @@
+import type { Clock } from './clock.ts';
+import type { FileReader } from './files.ts';
+import type { HttpClient } from './http.ts';
+import type { KubernetesReader, KubernetesWriter } from './kubernetes.ts';
+import type { OpenBaoReader, OpenBaoWriter } from './openbao.ts';
+import type { ProcessReader, ProcessRunner } from './process.ts';
+
+/** The outside world without a way to change it. */
+export interface ReadServices {
+  readonly clock: Clock;
+  readonly files: FileReader;
+  readonly http: HttpClient;
+  readonly kubernetes: KubernetesReader;
+  readonly openbao: OpenBaoReader;
+  readonly process: ProcessReader;
+}
+
+export interface Services extends ReadServices {
+  readonly kubernetes: KubernetesWriter;
+  readonly openbao: OpenBaoWriter;
+  readonly process: ProcessRunner;
+}
