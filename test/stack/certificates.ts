@@ -34,15 +34,43 @@ export async function ensureCertificates(): Promise<void> {
     mkdirSync(statePath(folder), { recursive: true, mode: 0o700 });
   }
   await newKey('ca');
-  await run('openssl', ['req', '-x509', '-new', '-key', pki('ca.key'), '-subj', '/CN=runbook-stack', '-days', days, '-out', pki('ca.crt')]);
+  await run('openssl', [
+    'req',
+    '-x509',
+    '-new',
+    '-key',
+    pki('ca.key'),
+    '-subj',
+    '/CN=runbook-stack',
+    '-days',
+    days,
+    '-out',
+    pki('ca.crt'),
+  ]);
   await newKey('service-account');
-  await run('openssl', ['pkey', '-in', pki('service-account.key'), '-pubout', '-out', pki('service-account.pub')]);
+  await run('openssl', [
+    'pkey',
+    '-in',
+    pki('service-account.key'),
+    '-pubout',
+    '-out',
+    pki('service-account.pub'),
+  ]);
 
   const addresses = `IP:${bridge.address},IP:127.0.0.1`;
-  const dns = 'DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local';
+  const dns =
+    'DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,DNS:kubernetes.default.svc.cluster.local';
   await Promise.all([
-    issue('apiserver', '/CN=kube-apiserver', `extendedKeyUsage=serverAuth\nsubjectAltName=${addresses},${dns}`),
-    issue('kubelet-server', `/O=system:nodes/CN=system:node:${nodeName}`, `extendedKeyUsage=serverAuth\nsubjectAltName=${addresses},DNS:${nodeName}`),
+    issue(
+      'apiserver',
+      '/CN=kube-apiserver',
+      `extendedKeyUsage=serverAuth\nsubjectAltName=${addresses},${dns}`,
+    ),
+    issue(
+      'kubelet-server',
+      `/O=system:nodes/CN=system:node:${nodeName}`,
+      `extendedKeyUsage=serverAuth\nsubjectAltName=${addresses},DNS:${nodeName}`,
+    ),
     ...Object.entries(identities).map(([name, { user, group }]) =>
       issue(name, `${group === undefined ? '' : `/O=${group}`}/CN=${user}`, 'extendedKeyUsage=clientAuth'),
     ),
@@ -60,7 +88,11 @@ async function issue(name: string, subject: string, extensions: string): Promise
   writeFileSync(pki(`${name}.ext`), `${extensions}\n`);
   const request = await run('openssl', ['req', '-new', '-key', pki(`${name}.key`), '-subj', subject]);
   const authority = ['-CA', pki('ca.crt'), '-CAkey', pki('ca.key'), '-set_serial', `0x${serial()}`];
-  const certificate = await run('openssl', ['x509', '-req', ...authority, '-days', days, '-extfile', pki(`${name}.ext`)], { input: request });
+  const certificate = await run(
+    'openssl',
+    ['x509', '-req', ...authority, '-days', days, '-extfile', pki(`${name}.ext`)],
+    { input: request },
+  );
   writeFileSync(pki(`${name}.crt`), certificate);
 }
 
@@ -84,7 +116,10 @@ interface Kubeconfig {
 }
 
 /** Writes a kubeconfig with the single context `runbook-stack`, as JSON, which is YAML. */
-export function writeKubeconfigFile(file: string, { server, authorityFile, authorityData, user }: Kubeconfig): void {
+export function writeKubeconfigFile(
+  file: string,
+  { server, authorityFile, authorityData, user }: Kubeconfig,
+): void {
   const cluster = {
     server,
     ...(authorityFile === undefined ? {} : { 'certificate-authority': authorityFile }),

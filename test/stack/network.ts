@@ -14,7 +14,10 @@ export async function ensureNetwork(): Promise<void> {
 
 /** Does our bridge exist and carry its address? */
 export async function networkIsUp(): Promise<boolean> {
-  return (await bridgeExists()) && (await run('ip', ['-4', 'address', 'show', 'dev', bridge.name])).includes(`${bridge.address}/`);
+  return (
+    (await bridgeExists()) &&
+    (await run('ip', ['-4', 'address', 'show', 'dev', bridge.name])).includes(`${bridge.address}/`)
+  );
 }
 
 /** Removes the bridge, and with it whatever still hangs on it. */
@@ -23,7 +26,9 @@ export async function removeNetwork(): Promise<void> {
 }
 
 async function bridgeExists(): Promise<boolean> {
-  const links = JSON.parse(await run('ip', ['-json', 'link', 'show', 'type', 'bridge'])) as { ifname?: string }[];
+  const links = JSON.parse(await run('ip', ['-json', 'link', 'show', 'type', 'bridge'])) as {
+    ifname?: string;
+  }[];
   return links.some(({ ifname }) => ifname === bridge.name);
 }
 

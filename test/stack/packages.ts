@@ -13,7 +13,9 @@ const packages: Record<string, string[]> = {
 /** Installs what the cluster needs from the distribution, and only what is missing. */
 export async function ensurePackages(): Promise<void> {
   if (process.platform !== 'linux' || process.getuid?.() !== 0) {
-    throw new Error('the stack needs Linux and root; elsewhere set RUNBOOK_TEST_KUBECONFIG to a cluster of your own');
+    throw new Error(
+      'the stack needs Linux and root; elsewhere set RUNBOOK_TEST_KUBECONFIG to a cluster of your own',
+    );
   }
   const missing = Object.keys(packages).filter((name) => !packages[name]?.some((file) => existsSync(file)));
   if (missing.length === 0) return;

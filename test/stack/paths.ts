@@ -39,7 +39,8 @@ export function stateFolder(): string {
     chosen || path.join(stateHome || path.join(os.homedir(), '.local', 'state'), 'runbook-stack'),
   );
   // A Unix socket's path may have 107 bytes, and the longest one below this folder needs 40 of them.
-  if (folder.length > 66) throw new Error(`${folder}: too long for Unix sockets below it; set RUNBOOK_STACK_DIR`);
+  if (folder.length > 66)
+    throw new Error(`${folder}: too long for Unix sockets below it; set RUNBOOK_STACK_DIR`);
   return folder;
 }
 

@@ -1,5 +1,15 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, closeSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { statePath } from './paths.ts';
 import { lastLines, waitFor } from './shell.ts';
@@ -92,7 +102,11 @@ function startServer(server: Server): void {
     child.on('error', (error) => writeFileSync(logFile(server.name), `${error.message}\n`, { flag: 'a' }));
     child.unref();
     if (child.pid === undefined) return;
-    const record: ProcessRecord = { pid: child.pid, startTime: startTimeOf(child.pid) ?? '', bootId: bootId() };
+    const record: ProcessRecord = {
+      pid: child.pid,
+      startTime: startTimeOf(child.pid) ?? '',
+      bootId: bootId(),
+    };
     const file = recordFile(server.name);
     writeFileSync(`${file}.new`, JSON.stringify(record));
     renameSync(`${file}.new`, file);
@@ -107,14 +121,20 @@ export async function stopServer(name: string, politeSeconds = 10): Promise<void
   signal(name, 'SIGTERM');
   while (runningPid(name) !== undefined && performance.now() < deadline) await pause(30);
   signal(name, 'SIGKILL');
-  await waitFor(async () => runningPid(name) === undefined, { what: `${name} to end`, seconds: 10, everyMs: 30 });
+  await waitFor(async () => runningPid(name) === undefined, {
+    what: `${name} to end`,
+    seconds: 10,
+    everyMs: 30,
+  });
   rmSync(recordFile(name), { force: true });
 }
 
 /** Names of all servers with a record, running or not. */
 export function recordedServers(): string[] {
   if (!existsSync(statePath('processes'))) return [];
-  return readdirSync(statePath('processes')).filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -5));
+  return readdirSync(statePath('processes'))
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => name.slice(0, -5));
 }
 
 /** The end of one server's log. */

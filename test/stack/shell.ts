@@ -7,7 +7,11 @@ export function say(message: string): void {
 }
 
 /** Runs a program to its end and answers its standard output; a failure carries the end of its error output. */
-export function run(file: string, args: readonly string[], options: { env?: NodeJS.ProcessEnv; input?: string } = {}): Promise<string> {
+export function run(
+  file: string,
+  args: readonly string[],
+  options: { env?: NodeJS.ProcessEnv; input?: string } = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = execFile(
       file,
@@ -18,12 +22,18 @@ export function run(file: string, args: readonly string[], options: { env?: Node
         else reject(new Error(`${file} ${args.join(' ')}: ${lastLines(stderr, 10) || error.message}`));
       },
     );
+    // A program may end without having read its input.
+    child.stdin?.on('error', () => undefined);
     child.stdin?.end(options.input ?? '');
   });
 }
 
 /** Runs a program whose output the operator wants to see as it comes. */
-export function runVisibly(file: string, args: readonly string[], options: { cwd: string; env: NodeJS.ProcessEnv }): Promise<void> {
+export function runVisibly(
+  file: string,
+  args: readonly string[],
+  options: { cwd: string; env: NodeJS.ProcessEnv },
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, { ...options, stdio: ['ignore', 2, 2] });
     child.on('error', reject);
@@ -64,7 +74,9 @@ export async function waitFor<T>(check: () => Promise<T | undefined | false>, wa
     }
     if (performance.now() > deadline) {
       const found = [last, await wait.explain?.()].filter(Boolean).join('\n');
-      throw new Error(`timed out after ${wait.seconds} s waiting for ${wait.what}${found ? `\n${found}` : ''}`);
+      throw new Error(
+        `timed out after ${wait.seconds} s waiting for ${wait.what}${found ? `\n${found}` : ''}`,
+      );
     }
     await pause(wait.everyMs ?? 150);
   }

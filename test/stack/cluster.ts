@@ -1,0 +1,185 @@
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import type { V1Node, V1Pod, V1ServiceAccount } from '@kubernetes/client-node';
+import {
+  type Connection,
+  connect,
+  describePod,
+  isReady,
+  isSettled,
+  listObjects,
+  listWorkloads,
+  putObject,
+  readObject,
+} from './api.ts';
+import { ensureBinaries } from './build.ts';
+import { ensureCertificates } from './certificates.ts';
+import { cgroupsExist, ensureCgroups } from './cgroups.ts';
+import { containerd } from './containerd.ts';
+import { ensureImages } from './images.ts';
+import { withStackLock } from './lock.ts';
+import { namespaces, seed } from './manifests/index.ts';
+import { ensureNetwork, networkIsUp } from './network.ts';
+import { ensureOpenBao } from './openbao.ts';
+import { ensurePackages } from './packages.ts';
+import { adminKubeconfig, nodeName, stackFolder, stateFolder, statePath } from './paths.ts';
+import { ensureServer, lastLogLines, recordedServers, runningPid } from './processes.ts';
+import {
+  apiServer,
+  apiServerIsReady,
+  controllerManager,
+  coredns,
+  etcd,
+  kubelet,
+  scheduler,
+} from './servers.ts';
+import { say, waitFor } from './shell.ts';
+import { recordMachine, tearDown } from './teardown.ts';
+
+const serverNames = [
+  'etcd',
+  'kube-apiserver',
+  'kube-controller-manager',
+  'kube-scheduler',
+  'containerd',
+  'kubelet',
+  'coredns',
+];
+
+/** Brings the whole stack up, or what is missing of it. Returns at once if all of it works. */
+export async function up(): Promise<void> {
+  if (await isUp()) return;
+  await withStackLock(async () => {
+    if (await isUp()) return;
+    await step('packages', ensurePackages);
+    await step('programs', ensureBinaries);
+    // Without the bridge or the control group the pods that are left are beyond repair.
+    if (recordedServers().length > 0 && !(cgroupsExist() && (await networkIsUp())))
+      await step('clearing the remains', tearDown);
+    await step('control plane', startControlPlane);
+    await step('node', startNode);
+    await step('workloads', startWorkloads);
+  });
+}
+
+/** Ends the stack and removes everything but the built programs. */
+export async function down(): Promise<void> {
+  await withStackLock(tearDown);
+}
+
+/** Does everything run and is every pod of the seed ready? */
+export async function isUp(): Promise<boolean> {
+  if (!existsSync(statePath('seeded')) || !serverNames.every((name) => runningPid(name) !== undefined))
+    return false;
+  try {
+    if (!(await networkIsUp()) || !(await apiServerIsReady())) return false;
+    const connection = connect();
+    const workloads = await listWorkloads(connection);
+    return (await nodeIsReady(connection)) && workloads.length > 0 && workloads.every(isSettled);
+  } catch {
+    return false;
+  }
+}
+
+/** What runs, for people. */
+export async function describeStatus(): Promise<string> {
+  const servers = serverNames.map((name) => `${name.padEnd(26)}${runningPid(name) ?? 'not running'}`);
+  const lines = [
+    `state folder              ${stateFolder()}`,
+    `kubeconfig                ${adminKubeconfig()}`,
+    ...servers,
+  ];
+  if (!serverNames.every((name) => runningPid(name) !== undefined)) return lines.join('\n');
+  const workloads = (await listWorkloads(connect())).map((workload) => {
+    const { metadata, spec, status } = workload;
+    const state = isSettled(workload) ? 'ready' : 'not ready';
+    return `${`${metadata?.namespace}/${metadata?.name}`.padEnd(48)}${status?.readyReplicas ?? 0}/${spec?.replicas} ${state}`;
+  });
+  return [...lines, ...workloads].join('\n');
+}
+
+/** Waits until every workload has the pods that it wants, all of them ready. */
+export async function waitForWorkloads(connection: Connection, seconds: number): Promise<void> {
+  await waitFor(async () => (await listWorkloads(connection)).every(isSettled), {
+    what: 'all workloads to be ready',
+    seconds,
+    everyMs: 200,
+    explain: async () => {
+      const pods = await listObjects<V1Pod>(connection, 'v1', 'Pod');
+      const waiting = pods.filter((pod) => !isReady(pod)).map(describePod);
+      return `${waiting.join('\n')}\nlast lines of the kubelet:\n${lastLogLines('kubelet', 5)}`;
+    },
+  });
+}
+
+async function startControlPlane(): Promise<void> {
+  recordMachine();
+  await ensureNetwork();
+  ensureCgroups();
+  await ensureCertificates();
+  copyDoubles();
+  await Promise.all([ensureServer(etcd()), ensureServer(containerd()).then(ensureImages)]);
+  await ensureServer(apiServer());
+}
+
+async function startNode(): Promise<void> {
+  const connection = connect();
+  const names = seed().filter(({ kind }) => kind === 'Namespace' || kind.startsWith('ClusterRole'));
+  await waitFor(() => Promise.all(names.map((manifest) => putObject(connection, manifest))), {
+    what: 'the API server to take objects',
+    seconds: 60,
+  });
+  await Promise.all([controllerManager(), scheduler(), kubelet(), coredns()].map(ensureServer));
+  await waitFor(() => nodeIsReady(connection), {
+    what: 'the node to be ready',
+    seconds: 90,
+    explain: () => lastLogLines('kubelet'),
+  });
+  await waitFor(async () => (await defaultAccounts(connection)).length >= namespaces.length, {
+    what: 'the default ServiceAccounts',
+    seconds: 60,
+  });
+}
+
+async function startWorkloads(): Promise<void> {
+  const connection = connect();
+  const fresh = !existsSync(statePath('seeded'));
+  await Promise.all(
+    seed()
+      .filter(({ kind }) => kind !== 'Namespace')
+      // A repair leaves alone what tests may have changed; that is for `reset`.
+      .map(async (manifest) =>
+        fresh || (await readObject(connection, manifest)) === undefined
+          ? putObject(connection, manifest)
+          : undefined,
+      ),
+  );
+  await Promise.all([ensureOpenBao(connection), waitForWorkloads(connection, 300)]);
+  mkdirSync(statePath('seeded'), { recursive: true });
+}
+
+async function nodeIsReady(connection: Connection): Promise<boolean> {
+  const nodes = await listObjects<V1Node>(connection, 'v1', 'Node');
+  const node = nodes.find(({ metadata }) => metadata?.name === nodeName);
+  return node?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+}
+
+async function defaultAccounts(connection: Connection): Promise<V1ServiceAccount[]> {
+  const accounts = await listObjects<V1ServiceAccount>(connection, 'v1', 'ServiceAccount');
+  return accounts.filter(
+    ({ metadata }) => metadata?.name === 'default' && namespaces.includes(metadata.namespace ?? ''),
+  );
+}
+
+// Pods see a copy: the work tree may change, or another one may start the stack next time.
+function copyDoubles(): void {
+  const source = path.join(stackFolder(), 'doubles');
+  cpSync(source, statePath('doubles'), { recursive: true });
+  for (const file of readdirSync(statePath('doubles'))) chmodSync(statePath('doubles', file), 0o755);
+}
+
+async function step(name: string, work: () => Promise<void>): Promise<void> {
+  const started = performance.now();
+  await work();
+  say(`${name.padEnd(24)}${((performance.now() - started) / 1000).toFixed(1)} s`);
+}

@@ -1,0 +1,199 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { V1Secret } from '@kubernetes/client-node';
+import { type Connection, putObject } from './api.ts';
+import {
+  openbaoControlFolder,
+  openbaoPods,
+  rootTokenSecret,
+  unsealSecret,
+  vaultNamespace,
+} from './manifests/openbao.ts';
+import { lastLines, waitFor } from './shell.ts';
+
+/** Seal state of one OpenBao pod, as the pod itself tells it. */
+export interface OpenBaoStatus {
+  pod: string;
+  reachable: boolean;
+  initialized?: boolean;
+  sealed?: boolean;
+  active?: boolean;
+}
+
+/** Asks every pod for its seal state, over the pod's own address. */
+export async function openBaoStatus(connection: Connection): Promise<OpenBaoStatus[]> {
+  return Promise.all(
+    openbaoPods.map(async (pod) => {
+      try {
+        const seal = (await call(connection, pod, 'GET', 'seal-status')) as {
+          initialized: boolean;
+          sealed: boolean;
+        };
+        const active =
+          !seal.sealed && ((await call(connection, pod, 'GET', 'leader')) as { is_self: boolean }).is_self;
+        return { pod, reachable: true, initialized: seal.initialized, sealed: seal.sealed, active };
+      } catch {
+        return { pod, reachable: false };
+      }
+    }),
+  );
+}
+
+/** Names of the raft voters, as the active pod sees them. */
+export async function raftVoters(connection: Connection): Promise<string[]> {
+  const pod = await activePod(connection);
+  if (pod === undefined) return [];
+  const answer = (await call(connection, pod, 'GET', 'storage/raft/configuration', {
+    token: await rootToken(connection),
+  })) as {
+    data: { config: { servers: { node_id: string; voter: boolean }[] } };
+  };
+  return answer.data.config.servers.filter(({ voter }) => voter).map(({ node_id }) => node_id);
+}
+
+/** Initialises a new cluster, unseals every pod, and waits for three voters. */
+export async function ensureOpenBao(connection: Connection): Promise<void> {
+  const first = openbaoPods[0];
+  const status = await waitFor(
+    async () => (await openBaoStatus(connection)).find(({ pod, reachable }) => pod === first && reachable),
+    { what: `${first} to answer`, seconds: 120, explain: () => openBaoLogs(connection, first) },
+  );
+  if (status.initialized === false) await initialize(connection, first);
+  await settleOpenBao(connection);
+}
+
+/** Lets the sidecars unseal with their usual delay, and waits until all pods are unsealed voters. */
+export async function settleOpenBao(connection: Connection): Promise<void> {
+  releaseOpenBao();
+  const key = await secretValue(connection, unsealSecret, 'unseal_key');
+  await waitFor(
+    async () => {
+      const states = await openBaoStatus(connection);
+      const sealed = states.filter((state) => state.initialized && state.sealed);
+      await Promise.all(
+        sealed.map(({ pod }) => call(connection, pod, 'POST', 'unseal', { body: { key } }).catch(() => '')),
+      );
+      const unsealed = states.every((state) => state.sealed === false) && states.some(({ active }) => active);
+      return unsealed && (await raftVoters(connection)).length === openbaoPods.length;
+    },
+    {
+      what: 'three unsealed OpenBao voters',
+      seconds: 180,
+      everyMs: 300,
+      explain: async () =>
+        `${JSON.stringify(await openBaoStatus(connection))}\n${await openBaoLogs(connection, openbaoPods[1])}`,
+    },
+  );
+}
+
+/** Seals one pod. With `hold` it stays sealed until `releaseOpenBao`; otherwise its sidecar soon unseals it again. */
+export async function sealPod(connection: Connection, pod: string, hold: boolean): Promise<void> {
+  if (hold) {
+    mkdirSync(openbaoControlFolder(), { recursive: true });
+    writeFileSync(path.join(openbaoControlFolder(), `hold-${pod}`), '');
+  }
+  if ((await activePod(connection)) === pod) {
+    await call(connection, pod, 'POST', 'seal', { token: await rootToken(connection) });
+  } else {
+    // A standby refuses to be sealed; a new process starts sealed.
+    await connection.core.deleteNamespacedPod({
+      name: pod,
+      namespace: vaultNamespace,
+      gracePeriodSeconds: 1,
+    });
+  }
+  await waitFor(
+    async () => (await openBaoStatus(connection)).some((state) => state.pod === pod && state.sealed === true),
+    { what: `${pod} to be sealed`, seconds: 60 },
+  );
+}
+
+/** Sets how long the sidecars wait before they unseal. */
+export function setUnsealDelay(seconds: number): void {
+  mkdirSync(openbaoControlFolder(), { recursive: true });
+  writeFileSync(path.join(openbaoControlFolder(), 'unseal-delay'), String(seconds));
+}
+
+/** Takes back `sealPod`'s hold and `setUnsealDelay`. */
+export function releaseOpenBao(): void {
+  if (!existsSync(openbaoControlFolder())) return;
+  for (const file of ['unseal-delay', ...openbaoPods.map((pod) => `hold-${pod}`)]) {
+    rmSync(path.join(openbaoControlFolder(), file), { force: true });
+  }
+}
+
+/** The root token, from its Secret. */
+export function rootToken(connection: Connection): Promise<string> {
+  return secretValue(connection, rootTokenSecret, 'root_token');
+}
+
+async function initialize(connection: Connection, pod: string): Promise<void> {
+  const body = { secret_shares: 1, secret_threshold: 1 };
+  const answer = (await call(connection, pod, 'POST', 'init', { body })) as {
+    keys_base64: string[];
+    root_token: string;
+  };
+  await putSecret(connection, unsealSecret, 'unseal_key', answer.keys_base64[0] ?? '');
+  await putSecret(connection, rootTokenSecret, 'root_token', answer.root_token);
+  await call(connection, pod, 'POST', 'unseal', { body: { key: answer.keys_base64[0] } });
+  // New members become voters only after this time; ten seconds are the default.
+  await waitFor(
+    async () => {
+      const path = 'storage/raft/autopilot/configuration';
+      await call(connection, pod, 'POST', path, {
+        token: answer.root_token,
+        body: { server_stabilization_time: '1s' },
+      });
+      return true;
+    },
+    { what: `${pod} to become active`, seconds: 60 },
+  );
+}
+
+async function activePod(connection: Connection): Promise<string | undefined> {
+  return (await openBaoStatus(connection)).find(({ active }) => active)?.pod;
+}
+
+async function call(
+  { core }: Connection,
+  pod: string,
+  method: string,
+  endpoint: string,
+  { token, body }: { token?: string; body?: object } = {},
+): Promise<unknown> {
+  const { status } = await core.readNamespacedPod({ name: pod, namespace: vaultNamespace });
+  if (!status?.podIP) throw new Error(`${pod} has no address yet`);
+  const response = await fetch(`http://${status.podIP}:8200/v1/sys/${endpoint}`, {
+    method,
+    signal: AbortSignal.timeout(10_000),
+    ...(token === undefined ? {} : { headers: { 'x-vault-token': token } }),
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${pod} ${endpoint}: HTTP ${response.status} ${text}`);
+  return text === '' ? {} : JSON.parse(text);
+}
+
+async function openBaoLogs({ core }: Connection, pod: string): Promise<string> {
+  const log = await core.readNamespacedPodLog({
+    name: pod,
+    namespace: vaultNamespace,
+    container: 'openbao',
+    tailLines: 15,
+  });
+  return `last lines of ${pod}:\n${lastLines(log, 15)}`;
+}
+
+async function putSecret(connection: Connection, name: string, key: string, value: string): Promise<void> {
+  await putObject(connection, {
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace: vaultNamespace },
+    stringData: { [key]: value },
+  });
+}
+
+async function secretValue({ core }: Connection, name: string, key: string): Promise<string> {
+  const { data }: V1Secret = await core.readNamespacedSecret({ name, namespace: vaultNamespace });
+  return Buffer.from(data?.[key] ?? '', 'base64').toString();
+}

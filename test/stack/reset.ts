@@ -1,0 +1,3 @@
+export async function reset(): Promise<void> {
+  throw new Error('not yet');
+}
