@@ -1,8 +1,18 @@
 import type { Plan } from '../engine/plan/plan.ts';
 import type { RunEvent } from '../engine/run/event.ts';
 
+/** The part of a terminal's write stream that drawing needs. */
+export interface TerminalStream {
+  write(text: string): boolean;
+  readonly columns: number;
+  readonly rows: number;
+  readonly isTTY: true;
+}
+
 /** Where a renderer writes. `data` is stdout, `info` is stderr; both pass the redactor and neutralise terminal escapes. */
 export interface Streams {
+  /** stderr as a stream for libraries that draw; undefined when it is no terminal. Passes the redactor. */
+  readonly terminal: TerminalStream | undefined;
   data(text: string): void;
   info(text: string): void;
   readonly columns: number;
@@ -13,7 +23,7 @@ export interface Streams {
 export interface Renderer {
   handle(event: RunEvent): void;
   /** Stands aside while a human is asked, and comes back. */
-  pause(): void;
+  pause(): Promise<void>;
   resume(): void;
   /** After the last event; resolves when everything is drawn. */
   end(): Promise<void>;

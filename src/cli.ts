@@ -1,0 +1,99 @@
+#!/usr/bin/env node
+import { realpathSync } from 'node:fs';
+import { homedir, hostname, userInfo } from 'node:os';
+import path from 'node:path';
+import process from 'node:process';
+import { fileURLToPath } from 'node:url';
+import type { Environment } from './commands/command.ts';
+import { type ExitCode, exitCodes } from './exit-code.ts';
+
+declare const RUNBOOK_VERSION: string;
+
+/** Both `src/cli.ts` and `dist/cli.js` stand one folder below the package. */
+function packageRoot(): string {
+  return path.dirname(path.dirname(realpathSync(fileURLToPath(import.meta.url))));
+}
+
+function osUser(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    // No entry in the password database: containers with an arbitrary uid.
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
+}
+
+async function environment(): Promise<Environment> {
+  const [{ createStreams }, { createRedactor }] = await Promise.all([
+    import('./output/streams.ts'),
+    import('./engine/redactor.ts'),
+  ]);
+  const redactor = createRedactor();
+  const { env } = process;
+  const stderrIsTty = process.stderr.isTTY === true;
+  const streams = createStreams({
+    stdout: process.stdout,
+    stderr: process.stderr,
+    redact: (text) => redactor.text(text),
+    color: stderrIsTty && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb',
+  });
+  return {
+    env: { ...env },
+    cwd: process.cwd(),
+    home: homedir(),
+    osUser: osUser(),
+    uid: process.getuid?.() ?? -1,
+    host: hostname(),
+    pid: process.pid,
+    packageRoot: packageRoot(),
+    version: RUNBOOK_VERSION,
+    streams,
+    stdoutIsTty: process.stdout.isTTY === true,
+    stderrIsTty,
+    stdinIsTty: process.stdin.isTTY === true,
+    redact: redactor,
+    onSignal(handler) {
+      const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+      for (const signal of signals) process.on(signal, handler);
+      return () => {
+        for (const signal of signals) process.off(signal, handler);
+      };
+    },
+    die() {
+      process.kill(process.pid, 'SIGKILL');
+      // SIGKILL is delivered before the next instruction of user code; this only satisfies the type.
+      throw new Error('killed');
+    },
+    takeEnv(name) {
+      const value = env[name];
+      delete env[name];
+      return value;
+    },
+  };
+}
+
+async function main(argv: readonly string[]): Promise<ExitCode> {
+  if (argv[0] === '--version' || argv[0] === '-V') {
+    process.stdout.write(`${RUNBOOK_VERSION}\n`);
+    return exitCodes.done;
+  }
+  const [{ runCommandLine }, env] = await Promise.all([import('./commands/command-line.ts'), environment()]);
+  return runCommandLine(argv, env);
+}
+
+/** Exit only after the streams took everything; a closed pipe counts as taken. */
+function flush(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed || stream.writableEnded) resolve();
+    else stream.write('', () => resolve());
+  });
+}
+
+for (const stream of [process.stdout, process.stderr]) {
+  // A closed pipe (`| head -1`) must not end a run; the writers notice by themselves.
+  stream.on('error', () => stream.destroy());
+}
+
+const code = await main(process.argv.slice(2));
+await Promise.all([flush(process.stdout), flush(process.stderr)]);
+process.exit(code);
