@@ -9,7 +9,7 @@ const entities: Readonly<Record<string, string>> = {
   "'": '&#39;',
 };
 
-function escape(text: string): string {
+function escapeHtml(text: string): string {
   return safeBlock(text).replace(/[&<>"']/g, (character) => entities[character] ?? character);
 }
 
@@ -21,7 +21,7 @@ td.id,td.time{font-family:ui-monospace,monospace;font-size:13px;white-space:nowr
 @media print{body{margin:0;max-width:none}}`;
 
 function verdictCell(verdict: string): string {
-  return `<td class="${escape(verdict.replace(/[^a-z-]+/g, '-'))}">${escape(verdict)}</td>`;
+  return `<td class="${escapeHtml(verdict.replace(/[^a-z-]+/g, '-'))}">${escapeHtml(verdict)}</td>`;
 }
 
 /** One page without scripts, fonts or pictures from elsewhere; a Content-Security-Policy forbids them besides. */
@@ -29,37 +29,37 @@ export function reportHtml(report: Report): string {
   const facts = reportFacts(report)
     .map(
       ([label, value]) =>
-        `<tr><th scope="row">${escape(label)}</th><td class="text">${escape(value)}</td></tr>`,
+        `<tr><th scope="row">${escapeHtml(label)}</th><td class="text">${escapeHtml(value)}</td></tr>`,
     )
     .join('\n');
   const steps = report.steps
     .map(
       (step) =>
-        `<tr><td class="id">${escape(step.id)}</td><td>${escape(step.name)}</td>${verdictCell(step.verdict)}<td>${escape(seconds(step.seconds))}</td><td class="text">${step.notes.map(escape).join('<br>')}</td></tr>`,
+        `<tr><td class="id">${escapeHtml(step.id)}</td><td>${escapeHtml(step.name)}</td>${verdictCell(step.verdict)}<td>${escapeHtml(seconds(step.seconds))}</td><td class="text">${step.notes.map(escapeHtml).join('<br>')}</td></tr>`,
     )
     .join('\n');
   const timeline = report.timeline
     .map(
       (line) =>
-        `<tr><td class="time">${escape(line.time)}</td><td>${escape(line.verdict)}</td><td class="id">${escape(line.id)}</td><td class="text">${[line.text, ...line.details].map(escape).join('<br>')}</td></tr>`,
+        `<tr><td class="time">${escapeHtml(line.time)}</td><td>${escapeHtml(line.verdict)}</td><td class="id">${escapeHtml(line.id)}</td><td class="text">${[line.text, ...line.details].map(escapeHtml).join('<br>')}</td></tr>`,
     )
     .join('\n');
   const outputs =
     Object.keys(report.outputs).length === 0
       ? ''
-      : `<h2>Outputs</h2>\n<pre>${escape(JSON.stringify(report.outputs, null, 2))}</pre>\n`;
+      : `<h2>Outputs</h2>\n<pre>${escapeHtml(JSON.stringify(report.outputs, null, 2))}</pre>\n`;
   return `<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(report.runbook.name)}: ${escape(report.outcome)}</title>
+<title>${escapeHtml(report.runbook.name)}: ${escapeHtml(report.outcome)}</title>
 <style>${STYLE}</style>
 </head>
 <body>
-<h1>${escape(report.runbook.title)}</h1>
-<p>${escape(report.runbook.description)}</p>
+<h1>${escapeHtml(report.runbook.title)}</h1>
+<p>${escapeHtml(report.runbook.description)}</p>
 <table>
 ${facts}
 </table>
