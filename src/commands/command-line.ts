@@ -54,7 +54,7 @@ async function unknownCommand(name: string, environment: Environment): Promise<E
   return exitCodes.usage;
 }
 
-/** Thrown out of commander in place of `process.exit`. */
+/** Thrown out of commander, so that only cli.ts ends the process. */
 class Stop extends Error {
   readonly exitCode: ExitCode;
 

@@ -1,5 +1,8 @@
 import type { ReadServices, Services } from '../services/services.ts';
+import type { Access } from './access.ts';
 import type { Json, JsonObject } from './json.ts';
+
+export type { Access } from './access.ts';
 
 export type Effect = 'read' | 'change';
 
@@ -11,20 +14,6 @@ export interface Resource {
   readonly path: string;
   readonly mode: 'read' | 'write';
 }
-
-/** Something the run needs to be allowed to do. */
-export type Access =
-  | {
-      readonly system: 'kubernetes';
-      readonly verb: string;
-      readonly group: string;
-      /** Plural, with a subresource if there is one: 'deployments', 'pods/log'. */
-      readonly resource: string;
-      /** Absent for cluster-scoped resources. */
-      readonly namespace?: string;
-      readonly name?: string;
-    }
-  | { readonly system: 'openbao'; readonly path: string; readonly capabilities: readonly string[] };
 
 /** What a resource looked like: UID + generation + a digest of the fields that the step will touch. */
 export interface Witness {

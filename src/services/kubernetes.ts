@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
+import type { Access } from '../engine/access.ts';
 import type { Json, JsonObject } from '../engine/json.ts';
-import type { Access } from '../engine/step-type.ts';
 
 /** 'deployments' in 'apps', 'pods' in ''. */
 export interface Kind {
