@@ -23,8 +23,9 @@ function entry(head: string, value: Json, indent: string, listItem: boolean): st
   if (value === null || typeof value !== 'object') return `${head} ${scalar(value)}\n`;
   if (Object.keys(value).length === 0) return `${head} ${Array.isArray(value) ? '[]' : '{}'}\n`;
   const inner = toYaml(value, `${indent}  `);
-  // A map inside a list starts on the dash's own line.
-  return listItem && !Array.isArray(value)
+  // Inside a list, what follows starts on the dash's own line.
+  return listItem
     ? `${head} ${inner.slice(indent.length + 2)}`
-    : `${head}\n${inner}`;
+    : `${head}
+${inner}`;
 }
