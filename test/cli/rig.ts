@@ -1,0 +1,102 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { onTestFinished } from 'vitest';
+
+const root = path.dirname(path.dirname(import.meta.dirname));
+export const cli = path.join(root, 'dist', 'cli.js');
+
+export interface Finished {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface Running {
+  /** Everything written to stderr so far contains the text; rejects when the program ends first. */
+  shows(text: string): Promise<void>;
+  signal(signal: NodeJS.Signals): void;
+  closeStdout(): void;
+  readonly finished: Promise<Finished>;
+}
+
+export interface Rig {
+  /** An empty folder of its own, which is also HOME and the working directory. */
+  readonly folder: string;
+  write(name: string, text: string): string;
+  start(
+    args: readonly string[],
+    options?: { readonly env?: Readonly<Record<string, string>>; readonly stdin?: string },
+  ): Running;
+  run(
+    args: readonly string[],
+    options?: { readonly env?: Readonly<Record<string, string>>; readonly stdin?: string },
+  ): Promise<Finished>;
+}
+
+/** The built program in an empty home, with no kubeconfig and no environment but PATH. */
+export function createRig(): Rig {
+  const folder = mkdtempSync(path.join(tmpdir(), 'runbook-rig-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const start: Rig['start'] = (args, options = {}) => {
+    const child = spawn(process.execPath, [cli, ...args], {
+      cwd: folder,
+      env: {
+        PATH: process.env.PATH ?? '',
+        HOME: folder,
+        XDG_STATE_HOME: path.join(folder, 'state'),
+        ...options.env,
+      },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(options.stdin ?? '');
+    let stdout = '';
+    let stderr = '';
+    const watchers = new Set<() => void>();
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text;
+      for (const watcher of watchers) watcher();
+    });
+    const finished = new Promise<Finished>((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (code, signal) => {
+        resolve({ code, signal, stdout, stderr });
+        for (const watcher of watchers) watcher();
+      });
+    });
+    return {
+      finished,
+      signal: (signal) => child.kill(signal),
+      closeStdout: () => child.stdout.destroy(),
+      shows: (text) =>
+        new Promise((resolve, reject) => {
+          const check = () => {
+            if (stderr.includes(text)) resolve();
+            else if (child.exitCode !== null || child.signalCode !== null)
+              reject(new Error(`ended without showing '${text}':\n${stderr}`));
+            else return;
+            watchers.delete(check);
+          };
+          watchers.add(check);
+          check();
+        }),
+    };
+  };
+  return {
+    folder,
+    write(name, text) {
+      const file = path.join(folder, name);
+      mkdirSync(path.dirname(file), { recursive: true });
+      writeFileSync(file, text);
+      return file;
+    },
+    start,
+    run: (args, options) => start(args, options).finished,
+  };
+}
