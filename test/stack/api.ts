@@ -40,13 +40,15 @@ export async function readObject({ objects }: Connection, { apiVersion, kind, me
 /** Makes the object in the cluster equal to the manifest: what others added to it goes. */
 export async function putObject(connection: Connection, manifest: Manifest): Promise<void> {
   for (;;) {
+    const present = await readObject(connection, manifest);
     try {
-      const present = await readObject(connection, manifest);
       if (present === undefined) await connection.objects.create(manifest);
       else await connection.objects.replace(withVersion(manifest, present));
       return;
     } catch (error) {
-      if (!isStatus(error, 409)) throw error;
+      // A field that cannot be changed makes a new object necessary; 409 means that somebody was faster.
+      if (present !== undefined && isStatus(error, 422)) await deleteObject(connection, manifest);
+      else if (!isStatus(error, 409)) throw error;
     }
   }
 }

@@ -51,7 +51,7 @@ export async function raftVoters(connection: Connection): Promise<string[]> {
   return answer.data.config.servers.filter(({ voter }) => voter).map(({ node_id }) => node_id);
 }
 
-/** Initialises a new cluster, unseals every pod, and waits for three voters. */
+/** Initialises a new cluster, unless it is initialised, and waits for three unsealed voters. */
 export async function ensureOpenBao(connection: Connection): Promise<void> {
   const first = openbaoPods[0];
   const status = await waitFor(
@@ -65,33 +65,31 @@ export async function ensureOpenBao(connection: Connection): Promise<void> {
 /** Lets the sidecars unseal with their usual delay, and waits until all pods are unsealed voters. */
 export async function settleOpenBao(connection: Connection): Promise<void> {
   releaseOpenBao();
-  const key = await secretValue(connection, unsealSecret, 'unseal_key');
+  await waitForVoters(connection);
+}
+
+async function waitForVoters(connection: Connection): Promise<void> {
   await waitFor(
     async () => {
       const states = await openBaoStatus(connection);
-      const sealed = states.filter((state) => state.initialized && state.sealed);
-      await Promise.all(
-        sealed.map(({ pod }) => call(connection, pod, 'POST', 'unseal', { body: { key } }).catch(() => '')),
-      );
-      const unsealed = states.every((state) => state.sealed === false) && states.some(({ active }) => active);
+      const unsealed = states.every(({ sealed }) => sealed === false) && states.some(({ active }) => active);
       return unsealed && (await raftVoters(connection)).length === openbaoPods.length;
     },
     {
       what: 'three unsealed OpenBao voters',
       seconds: 180,
       everyMs: 300,
-      explain: async () =>
-        `${JSON.stringify(await openBaoStatus(connection))}\n${await openBaoLogs(connection, openbaoPods[1])}`,
+      explain: async () => {
+        const logs = await Promise.all(openbaoPods.map((pod) => openBaoLogs(connection, pod)));
+        return [JSON.stringify(await openBaoStatus(connection)), ...logs].join('\n');
+      },
     },
   );
 }
 
 /** Seals one pod. With `hold` it stays sealed until `releaseOpenBao`; otherwise its sidecar soon unseals it again. */
 export async function sealPod(connection: Connection, pod: string, hold: boolean): Promise<void> {
-  if (hold) {
-    mkdirSync(openbaoControlFolder(), { recursive: true });
-    writeFileSync(path.join(openbaoControlFolder(), `hold-${pod}`), '');
-  }
+  if (hold) keepSealed(pod);
   if ((await activePod(connection)) === pod) {
     await call(connection, pod, 'POST', 'seal', { token: await rootToken(connection) });
   } else {
@@ -127,27 +125,37 @@ export function rootToken(connection: Connection): Promise<string> {
   return secretValue(connection, rootTokenSecret, 'root_token');
 }
 
-async function initialize(connection: Connection, pod: string): Promise<void> {
+async function initialize(connection: Connection, first: string): Promise<void> {
+  // The Secret reaches the sidecars at some later time; until all is done nobody else must unseal.
+  for (const pod of openbaoPods) keepSealed(pod);
   const body = { secret_shares: 1, secret_threshold: 1 };
-  const answer = (await call(connection, pod, 'POST', 'init', { body })) as {
+  const answer = (await call(connection, first, 'POST', 'init', { body })) as {
     keys_base64: string[];
     root_token: string;
   };
-  await putSecret(connection, unsealSecret, 'unseal_key', answer.keys_base64[0] ?? '');
+  const [key = ''] = answer.keys_base64;
+  await putSecret(connection, unsealSecret, 'unseal_key', key);
   await putSecret(connection, rootTokenSecret, 'root_token', answer.root_token);
-  await call(connection, pod, 'POST', 'unseal', { body: { key: answer.keys_base64[0] } });
+  await call(connection, first, 'POST', 'unseal', { body: { key } });
   // New members become voters only after this time; ten seconds are the default.
+  const stabilization = { token: answer.root_token, body: { server_stabilization_time: '1s' } };
   await waitFor(
-    async () => {
-      const path = 'storage/raft/autopilot/configuration';
-      await call(connection, pod, 'POST', path, {
-        token: answer.root_token,
-        body: { server_stabilization_time: '1s' },
-      });
-      return true;
-    },
-    { what: `${pod} to become active`, seconds: 60 },
+    () => call(connection, first, 'POST', 'storage/raft/autopilot/configuration', stabilization),
+    { what: `${first} to become active`, seconds: 60 },
   );
+  for (const pod of openbaoPods.slice(1)) {
+    await waitFor(
+      async () => (await openBaoStatus(connection)).some((state) => state.pod === pod && state.initialized),
+      { what: `${pod} to find ${first}`, seconds: 60 },
+    );
+    await call(connection, pod, 'POST', 'unseal', { body: { key } });
+  }
+  await waitForVoters(connection);
+}
+
+function keepSealed(pod: string): void {
+  mkdirSync(openbaoControlFolder(), { recursive: true });
+  writeFileSync(path.join(openbaoControlFolder(), `hold-${pod}`), '');
 }
 
 async function activePod(connection: Connection): Promise<string | undefined> {

@@ -1,6 +1,5 @@
-import { describeStatus, down, up } from './cluster.ts';
+import { describeStatus, down, reset, up } from './cluster.ts';
 import { adminKubeconfig } from './paths.ts';
-import { reset } from './reset.ts';
 
 const commands: Record<string, () => Promise<string>> = {
   up: async () => {

@@ -4,7 +4,6 @@ import {
   readdirSync,
   readFileSync,
   readlinkSync,
-  rmdirSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -150,8 +149,6 @@ function removeTraces(): void {
     removeOurNetworkCache('/var/lib/cni/results');
   }
   rmSync(stateFolder(), { recursive: true, force: true });
-  const parent = path.dirname(stateFolder());
-  if (path.basename(parent) === 'state' && readdirSync(parent).length === 0) rmdirSync(parent);
 }
 
 function removeOurLinks(folder: string): void {

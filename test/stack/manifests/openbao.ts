@@ -171,7 +171,6 @@ function sidecar(program: object, config: object) {
 const podName = { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } };
 
 const configuration = `ui = true
-disable_standby_reads = true
 listener "tcp" {
   address = "0.0.0.0:8200"
   cluster_address = "0.0.0.0:8201"
@@ -179,22 +178,32 @@ listener "tcp" {
 }
 storage "raft" {
   path = "/openbao/data"
+  performance_multiplier = 1
 ${openbaoPods.map((pod) => `  retry_join { leader_api_addr = "http://${pod}.${name}-internal:8200" }`).join('\n')}
 }
 service_registration "kubernetes" {}
 `;
 
+// After an unseal the server needs a moment to join; a second call meanwhile would start it twice, and it could never
+// become active again. Debian's static wget crashes when it is given a timeout of its own.
 const unsealScript = `trap 'exit 0' TERM
 address=http://127.0.0.1:8200/v1/sys
-sealed() { wget -q -T 2 -O - $address/seal-status 2>/dev/null | grep -q '"initialized":true.*"sealed":true\\|"sealed":true.*"initialized":true'; }
+key=/home/openbao/unseal/unseal_key
+sealed() {
+  state=$(timeout 5 wget -q -O - $address/seal-status 2>/dev/null)
+  case $state in *'"initialized":true,"sealed":true'*) true ;; *) false ;; esac
+}
+may_unseal() { [ ! -f "/openbao/control/hold-$POD_NAME" ] && [ -s $key ] && sealed; }
 echo 'auto-unseal started'
 while :; do
-  key=/home/openbao/unseal/unseal_key
-  if [ ! -f "/openbao/control/hold-$POD_NAME" ] && [ -s "$key" ] && sealed; then
+  if may_unseal; then
     delay=$(cat /openbao/control/unseal-delay 2>/dev/null || echo "$UNSEAL_DELAY_SECONDS")
     echo "OpenBao is sealed, unsealing in $delay s"
     sleep "$delay" & wait $!
-    wget -q -T 5 -O /dev/null --post-data "{\\"key\\":\\"$(cat $key)\\"}" $address/unseal && echo 'OpenBao unsealed'
+    if may_unseal; then
+      timeout 10 wget -q -O /dev/null --post-data "{\\"key\\":\\"$(cat $key)\\"}" $address/unseal && echo 'OpenBao unsealed'
+      sleep 5 & wait $!
+    fi
   fi
   sleep 1 & wait $!
 done
