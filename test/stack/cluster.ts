@@ -10,7 +10,7 @@ import { ensureImages } from './images.ts';
 import { withStackLock } from './lock.ts';
 import { namespaces, seed } from './manifests/index.ts';
 import { ensureNetwork, networkIsUp } from './network.ts';
-import { ensureOpenBao, settleOpenBao } from './openbao.ts';
+import { ensureOpenBao, openBaoStatus, settleOpenBao } from './openbao.ts';
 import { ensurePackages } from './packages.ts';
 import { adminKubeconfig, nodeName, stackFolder, stateFolder, statePath } from './paths.ts';
 import { ensureServer, lastLogLines, recordedServers, runningPid } from './processes.ts';
@@ -45,9 +45,7 @@ export async function up(): Promise<void> {
     if (await isUp()) return;
     await step('packages', ensurePackages);
     await step('programs', ensureBinaries);
-    // Without the bridge or the control group the pods that are left are beyond repair.
-    if (recordedServers().length > 0 && !(cgroupsExist() && (await networkIsUp())))
-      await step('clearing the remains', tearDown);
+    if (await isBeyondRepair()) await step('clearing the remains', tearDown);
     await step('control plane', startControlPlane);
     await step('node', startNode);
     await step('workloads', startWorkloads);
@@ -69,7 +67,7 @@ export async function down(): Promise<void> {
   await withStackLock(tearDown);
 }
 
-/** Does everything run and is every pod of the seed ready? */
+/** Does everything run, is every pod ready and OpenBao unsealed? */
 export async function isUp(): Promise<boolean> {
   if (!existsSync(statePath('seeded')) || !serverNames.every((name) => runningPid(name) !== undefined))
     return false;
@@ -77,7 +75,10 @@ export async function isUp(): Promise<boolean> {
     if (!(await networkIsUp()) || !(await apiServerIsReady())) return false;
     const connection = connect();
     const workloads = await listWorkloads(connection);
-    return (await nodeIsReady(connection)) && workloads.length > 0 && workloads.every(isSettled);
+    if (!(await nodeIsReady(connection)) || workloads.length === 0 || !workloads.every(isSettled))
+      return false;
+    // A sealed OpenBao pod is ready all the same.
+    return (await openBaoStatus(connection)).every(({ sealed }) => sealed === false);
   } catch {
     return false;
   }
@@ -92,12 +93,24 @@ export async function describeStatus(): Promise<string> {
     ...servers,
   ];
   if (!serverNames.every((name) => runningPid(name) !== undefined)) return lines.join('\n');
-  const workloads = (await listWorkloads(connect())).map((workload) => {
+  const connection = connect();
+  const workloads = (await listWorkloads(connection)).map((workload) => {
     const { metadata, spec, status } = workload;
     const state = isSettled(workload) ? 'ready' : 'not ready';
     return `${`${metadata?.namespace}/${metadata?.name}`.padEnd(48)}${status?.readyReplicas ?? 0}/${spec?.replicas} ${state}`;
   });
-  return [...lines, ...workloads].join('\n');
+  const vault = (await openBaoStatus(connection)).map(({ pod, reachable, sealed, active }) => {
+    const state = reachable ? `${sealed ? 'sealed' : 'unsealed'}${active ? ', active' : ''}` : 'no answer';
+    return `${pod.padEnd(48)}${state}`;
+  });
+  return [...lines, ...workloads, ...vault].join('\n');
+}
+
+// Without the bridge or the control group the pods that are left are lost, and a first start that was cut short may
+// have lost OpenBao's only key.
+async function isBeyondRepair(): Promise<boolean> {
+  if (recordedServers().length === 0) return false;
+  return !existsSync(statePath('seeded')) || !cgroupsExist() || !(await networkIsUp());
 }
 
 async function startControlPlane(): Promise<void> {

@@ -16,3 +16,24 @@ export async function waitForWorkloads(connection: Connection, seconds: number):
     },
   });
 }
+
+/** Pods that a selector finds, without those on their way out. */
+export async function podsOf(
+  { core }: Connection,
+  namespace: string,
+  labelSelector: string,
+): Promise<V1Pod[]> {
+  const { items } = await core.listNamespacedPod({ namespace, labelSelector });
+  return items.filter(({ metadata }) => metadata?.deletionTimestamp === undefined);
+}
+
+/** The first pod that a selector finds. */
+export async function onePod(
+  connection: Connection,
+  namespace: string,
+  labelSelector: string,
+): Promise<V1Pod> {
+  const [pod] = await podsOf(connection, namespace, labelSelector);
+  if (pod === undefined) throw new Error(`no pod for ${labelSelector} in ${namespace}`);
+  return pod;
+}

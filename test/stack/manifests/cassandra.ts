@@ -5,7 +5,7 @@ import { type Manifest, service } from './manifest.ts';
 const namespace = 'cassandra-system';
 const labels = { 'app.kubernetes.io/name': 'cassandra', 'app.kubernetes.io/instance': 'cassandra' };
 
-/** Cassandra: three pods, whose container is a double at this stage; its `nodetool` reports its own pod only. */
+/** Cassandra: three pods, whose container is a double at this stage, `nodetool status` included. */
 export function cassandra(): Manifest[] {
   return [
     service('cassandra', namespace, labels, { cql: 9042, metrics: 9500 }),
@@ -42,7 +42,7 @@ export function cassandra(): Manifest[] {
 
 function cassandraContainer() {
   const nodetool = (test: string) => ({
-    exec: { command: ['/bin/sh', '-c', `/opt/doubles/nodetool status | ${test}`] },
+    exec: { command: ['/bin/sh', '-c', `ONLY=$HOSTNAME nodetool status | ${test}`] },
   });
   const container = doubleContainer({
     name: 'cassandra',
@@ -51,6 +51,7 @@ function cassandraContainer() {
       intra: { port: 7000 },
       metrics: { port: 9500, paths: ['/metrics', '/health'] },
     },
+    env: { PATH: '/opt/doubles:/usr/local/bin:/bin' },
     probes: {
       startupProbe: {
         ...nodetool('grep -q "^UN"'),

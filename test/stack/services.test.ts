@@ -1,30 +1,15 @@
-import type { KubernetesObject, V1Deployment, V1Pod, V1StatefulSet } from '@kubernetes/client-node';
+import { PassThrough } from 'node:stream';
+import { Exec, type KubernetesObject, type V1Deployment, type V1StatefulSet } from '@kubernetes/client-node';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Connection, connect, isReady, isSettled, listObjects } from './api.ts';
-import {
-  auditOffset,
-  createUser,
-  ensureUp,
-  killPod,
-  openBaoStatus,
-  openbaoPods,
-  raftVoters,
-  readAuditLog,
-  releaseOpenBao,
-  reset,
-  restartApiServer,
-  type Stack,
-  sealOpenBao,
-  setUnsealDelay,
-} from './control.ts';
+import { ensureUp, killPod, reset } from './control.ts';
 import { waitFor } from './shell.ts';
+import { onePod, podsOf } from './workloads.ts';
 
-let stack: Stack;
 let admin: Connection;
 
 beforeAll(async () => {
-  stack = await ensureUp();
-  admin = connect(stack.kubeconfig);
+  admin = connect((await ensureUp()).kubeconfig);
 });
 
 const services: [namespace: string, selector: string, resource: string, container: string, pods: number][] = [
@@ -97,7 +82,7 @@ describe('the services', () => {
   });
 
   test('a health endpoint and the metrics answer on their real ports', async () => {
-    const { status } = await onePod('nvcf', 'app.kubernetes.io/name=helm-nvcf-api');
+    const { status } = await onePod(admin, 'nvcf', 'app.kubernetes.io/name=helm-nvcf-api');
     expect(await (await fetch(`http://${status?.podIP}:8080/health`)).json()).toEqual({ status: 'UP' });
     expect(await (await fetch(`http://${status?.podIP}:9464/metrics`)).text()).toContain(
       'up{service="helm-nvcf-api"} 1',
@@ -105,15 +90,48 @@ describe('the services', () => {
   });
 
   test('a container has logged its start', async () => {
-    const { metadata } = await onePod('ess', 'app.kubernetes.io/name=helm-nvcf-ess-api');
+    const { metadata } = await onePod(admin, 'ess', 'app.kubernetes.io/name=helm-nvcf-ess-api');
     const log = await admin.core.readNamespacedPodLog({ namespace: 'ess', name: metadata?.name ?? '' });
     expect(log).toContain('Started helm-nvcf-ess-api');
   });
 });
 
+describe('a pod', () => {
+  test('resolves the name of a service and reaches it', async () => {
+    const { metadata } = await onePod(admin, 'nats-system', 'app.kubernetes.io/component=nats-box');
+    const command = ['wget', '-q', '-O', '-', 'http://ess-api.ess:8080/health'];
+    expect(await execute('nats-system', metadata?.name ?? '', 'nats-box', command)).toBe('{"status":"UP"}');
+  });
+
+  test('of Cassandra sees the whole ring', async () => {
+    const status = await execute('cassandra-system', 'cassandra-1', 'cassandra', ['nodetool', 'status']);
+    expect(status.match(/^UN {2}10\./gm)).toHaveLength(3);
+  });
+
+  test('that never becomes healthy stops a roll-out, and reset takes it back', async () => {
+    const container = { name: 'helm-nvcf-notary-service', env: [{ name: 'UNHEALTHY', value: 'true' }] };
+    const target = {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'notary-service', namespace: 'nvcf' },
+    };
+    await patch({ ...target, spec: { template: { spec: { containers: [container] } } } });
+    await waitFor(
+      async () =>
+        (await podsOf(admin, 'nvcf', 'app.kubernetes.io/name=helm-nvcf-notary-service')).length === 2,
+      {
+        what: 'the second pod',
+        seconds: 30,
+      },
+    );
+    await reset();
+    expect(await podsOf(admin, 'nvcf', 'app.kubernetes.io/name=helm-nvcf-notary-service')).toHaveLength(1);
+  });
+});
+
 describe('changes', () => {
   test('a rolling restart replaces the pod, and reset takes every change back', async () => {
-    const before = await onePod('nvcf', 'app.kubernetes.io/name=helm-nvcf-invocation-service');
+    const before = await onePod(admin, 'nvcf', 'app.kubernetes.io/name=helm-nvcf-invocation-service');
     const template = { metadata: { annotations: { 'runbook.io/restartedAt': new Date().toISOString() } } };
     const target = {
       apiVersion: 'apps/v1',
@@ -125,7 +143,7 @@ describe('changes', () => {
       what: 'the roll-out',
       seconds: 60,
     });
-    const after = await onePod('nvcf', 'app.kubernetes.io/name=helm-nvcf-invocation-service');
+    const after = await onePod(admin, 'nvcf', 'app.kubernetes.io/name=helm-nvcf-invocation-service');
     expect(after.metadata?.name).not.toBe(before.metadata?.name);
 
     await patch({ ...target, spec: { replicas: 0 } });
@@ -142,11 +160,11 @@ describe('changes', () => {
   });
 
   test('a killed pod comes back', async () => {
-    const before = await onePod('nats-system', 'statefulset.kubernetes.io/pod-name=nats-1');
+    const before = await onePod(admin, 'nats-system', 'statefulset.kubernetes.io/pod-name=nats-1');
     await killPod('nats-system', 'nats-1');
     await waitFor(
       async () => {
-        const pod = await onePod('nats-system', 'statefulset.kubernetes.io/pod-name=nats-1');
+        const pod = await onePod(admin, 'nats-system', 'statefulset.kubernetes.io/pod-name=nats-1');
         return pod.metadata?.uid !== before.metadata?.uid && isReady(pod);
       },
       { what: 'a new nats-1', seconds: 60 },
@@ -154,100 +172,20 @@ describe('changes', () => {
   });
 });
 
-describe('OpenBao', () => {
-  test('has three voters, all unsealed, one of them active, and labels its pods so', async () => {
-    const states = await openBaoStatus();
-    expect(states.map(({ sealed }) => sealed)).toEqual([false, false, false]);
-    expect(states.filter(({ active }) => active)).toHaveLength(1);
-    expect((await raftVoters()).sort()).toEqual([...openbaoPods]);
-    const active = states.find((state) => state.active)?.pod;
-    await waitFor(
-      async () => (await onePod('vault-system', 'openbao-active=true')).metadata?.name === active,
-      {
-        what: 'the label of the active pod',
-        seconds: 30,
-      },
-    );
-  });
-
-  test('a sealed pod is ready and stays sealed while it is held, then its sidecar unseals it', async () => {
-    setUnsealDelay(1);
-    await sealOpenBao('openbao-server-2', { hold: true });
-    const pod = await waitFor(
-      async () => {
-        const found = await onePod('vault-system', 'statefulset.kubernetes.io/pod-name=openbao-server-2');
-        return isReady(found) && found;
-      },
-      { what: 'the sealed pod to be ready', seconds: 30 },
-    );
-    expect((await openBaoStatus()).find(({ pod: name }) => name === pod.metadata?.name)?.sealed).toBe(true);
-    releaseOpenBao();
-    await waitFor(async () => (await openBaoStatus()).every(({ sealed }) => sealed === false), {
-      what: 'the sidecar to unseal',
-      seconds: 60,
-    });
-  });
-
-  test('another pod takes over when the active one is sealed', async () => {
-    const before = (await openBaoStatus()).find(({ active }) => active)?.pod ?? '';
-    await sealOpenBao(before);
-    await waitFor(async () => (await openBaoStatus()).some(({ active, pod }) => active && pod !== before), {
-      what: 'another active pod',
-      seconds: 60,
-    });
-    await reset();
-  });
-});
-
-describe('the API server', () => {
-  test('logs calls by verb, without those of the stack itself', async () => {
-    const offset = auditOffset();
-    await admin.core.listNamespacedPod({ namespace: 'sis' });
-    const entries = await waitFor(
-      async () => {
-        const found = readAuditLog(offset).entries.filter(({ objectRef }) => objectRef?.namespace === 'sis');
-        return found.length > 0 && found;
-      },
-      { what: 'the audit entry', seconds: 10 },
-    );
-    expect(entries).toMatchObject([
-      { verb: 'list', user: { username: 'runbook-admin' }, responseStatus: { code: 200 } },
-    ]);
-  });
-
-  test('refuses a restricted user what was not granted', async () => {
-    const user = connect(
-      await createUser('pod-reader', [
-        { namespace: 'ess', apiGroups: [''], resources: ['pods'], verbs: ['list'] },
-      ]),
-    );
-    expect((await user.core.listNamespacedPod({ namespace: 'ess' })).items).toHaveLength(1);
-    await expect(user.core.listNamespacedPod({ namespace: 'nvcf' })).rejects.toMatchObject({ code: 403 });
-  });
-
-  test('restarts while the pods go on running', async () => {
-    const before = await onePod('ess', 'app.kubernetes.io/name=helm-nvcf-ess-api');
-    await restartApiServer();
-    const after = await onePod('ess', 'app.kubernetes.io/name=helm-nvcf-ess-api');
-    expect(after.metadata?.uid).toBe(before.metadata?.uid);
-    expect(after.status?.containerStatuses?.[0]?.restartCount).toBe(0);
-  });
-});
-
-test('a second up returns at once', async () => {
-  await reset();
-  const started = performance.now();
-  await ensureUp();
-  expect(performance.now() - started).toBeLessThan(5_000);
-});
-
-async function onePod(namespace: string, labelSelector: string): Promise<V1Pod> {
-  const { items } = await admin.core.listNamespacedPod({ namespace, labelSelector });
-  const pod = items.find(({ metadata }) => metadata?.deletionTimestamp === undefined);
-  if (pod === undefined) throw new Error(`no pod for ${labelSelector} in ${namespace}`);
-  return pod;
-}
-
 async function patch(change: KubernetesObject & { spec: object }): Promise<void> {
   await admin.objects.patch(change);
+}
+
+function execute(namespace: string, pod: string, container: string, command: string[]): Promise<string> {
+  const output = new PassThrough();
+  const chunks: Buffer[] = [];
+  output.on('data', (chunk: Buffer) => chunks.push(chunk));
+  return new Promise((resolve, reject) => {
+    new Exec(admin.config)
+      .exec(namespace, pod, container, command, output, null, null, false, ({ status, message }) => {
+        if (status === 'Success') resolve(Buffer.concat(chunks).toString());
+        else reject(new Error(message));
+      })
+      .catch(reject);
+  });
 }
