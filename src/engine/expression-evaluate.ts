@@ -1,8 +1,9 @@
 import { type ASTNode, TypeError as CelTypeError, Environment, EvaluationError } from '@marcbachmann/cel-js';
-import { celSummary, ExpressionError, environmentOptions, parseExpression } from './expression-syntax.ts';
+import { ExpressionError, environmentOptions, parseExpression } from './expression-syntax.ts';
 import { nesting, type Reference, sourceOf, visitNodes, visitReferences } from './expression-tree.ts';
 import { type Needs, needsOf, withOperators } from './expression-types.ts';
 import { fromCel, HiddenValue, largestCollection, toCel } from './expression-values.ts';
+import { explained } from './expression-words.ts';
 import type { Json } from './json.ts';
 import { compilePattern } from './pattern.ts';
 import { containsSecret, Secret } from './secret.ts';
@@ -66,7 +67,7 @@ function programOf(text: string): Program {
 
 function compile(text: string): Program {
   const parsed = parseExpression(text, environment);
-  if (!parsed.ok) throw new ExpressionError(`${text}: ${parsed.message}`);
+  if (!parsed.ok) throw new ExpressionError(parsed.message, text);
   const { ast } = parsed.program;
   const read: Reference[] = [];
   const paths: (readonly string[])[] = [];
@@ -89,14 +90,14 @@ function useOurPatterns(node: ASTNode): void {
 
 function matchesPattern(text: string, source: string): boolean {
   const pattern = compilePattern(source);
-  if (!pattern.ok) throw new ExpressionError(`pattern ${JSON.stringify(source)}: ${pattern.message}`);
+  if (!pattern.ok) throw new ExpressionError(pattern.message, `pattern ${JSON.stringify(source)}`);
   return pattern.test(text);
 }
 
 function refuseSecrets(read: readonly Reference[], values: Readonly<Record<string, Value>>): void {
   for (const { path } of read)
     if (containsSecret(reached(values, path)))
-      throw new ExpressionError(`${path.join('.')} is or holds a secret: an expression may only ask has()`);
+      throw new ExpressionError('a secret, which an expression may only ask has() about', path.join('.'));
 }
 
 /** The value at a path, or what the path meets on its way: a secret, or nothing. */
@@ -123,12 +124,5 @@ function refuseHugeWork(program: Program, values: Readonly<Record<string, Value>
 function evaluationFailure(error: unknown): ExpressionError {
   if (error instanceof ExpressionError) return error;
   const node = error instanceof EvaluationError || error instanceof CelTypeError ? error.node : undefined;
-  const summary = celSummary(error).replace('matchesPattern', 'matches');
-  return new ExpressionError(node === undefined ? summary : `${sourceOf(node)}: ${inWords(summary)}`);
-}
-
-function inWords(summary: string): string {
-  const key = /^no such key: (.+)$/.exec(summary)?.[1];
-  if (key !== undefined && !key.startsWith('index')) return `there is no "${key}"`;
-  return summary.replace(/dyn<(\w+)>/g, '$1');
+  return new ExpressionError(explained(error).message, node === undefined ? undefined : sourceOf(node));
 }

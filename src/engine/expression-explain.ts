@@ -97,7 +97,7 @@ function explainLoop(node: ASTNode, loop: Loop, scope: Scope): void {
     scope.lines.add(`${condition} holds for none of the ${elements.length} elements of ${label}`);
   else if (loop.name === 'exists_one')
     scope.lines.add(
-      `${condition} holds for ${holds.filter((each) => each === true).length} elements of ${label}`,
+      `${condition} holds for ${holds.filter((each) => each === true).length} of ${elements.length} elements of ${label}`,
     );
   if (loop.name === 'all' && wanted) return;
   for (const [index, each] of inner.entries())
@@ -122,12 +122,13 @@ function elementName(element: Json): string | undefined {
 function show(node: ASTNode, scope: Scope): void {
   if (isLiteral(node)) return;
   const value = evaluate(node, scope);
-  const notes = boundIn(node, scope).flatMap(({ note }) => (note === undefined ? [] : [note]));
+  const bound = node.op === 'id' ? [] : boundIn(node, scope);
+  const notes = bound.flatMap(({ note }) => (note === undefined ? [] : [note]));
   const suffix = notes.length === 0 ? '' : ` (${[...new Set(notes)].join(', ')})`;
   const label = labelOf(node, scope);
   scope.lines.add(
     value instanceof ExpressionError
-      ? `${label}: ${value.message}${suffix}`
+      ? `${label}: ${value.reason}${suffix}`
       : `${label} = ${short(value)}${suffix}`,
   );
 }
@@ -181,7 +182,8 @@ function isPath(node: ASTNode): boolean {
 }
 
 function isLiteral(node: ASTNode): boolean {
-  return node.op === 'value' || ((node.op === 'list' || node.op === '-_') && operands(node).every(isLiteral));
+  if (node.op === 'value') return true;
+  return ['list', 'map', '-_'].includes(node.op) && operands(node).every(isLiteral);
 }
 
 function short(value: Json): string {

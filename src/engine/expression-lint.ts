@@ -76,7 +76,7 @@ function division(
     {
       code: 'cel-type',
       severity: whole ? 'warning' : 'error',
-      message: `${whole ? 'whole numbers divide' : 'this may divide whole numbers, which is'} without a remainder: 1 / 2 is 0`,
+      message: `${whole ? 'whole numbers divide' : 'these may be whole numbers, which divide'} without a remainder: 1 / 2 is 0`,
       ...rangeOf(node),
       hint: `write double(${sourceOf(left)}) / ${sourceOf(right)}, or int(…) around both sides`,
     },

@@ -13,6 +13,7 @@ import {
   sourceOf,
 } from './expression-tree.ts';
 import { holdsSecret, schemaKind, schemaType } from './expression-types.ts';
+import { functionNames, schemaWords, unknownFunction } from './expression-words.ts';
 import type { SchemaNode } from './step-schema.ts';
 import { nameHint, suggest } from './suggest.ts';
 
@@ -66,9 +67,31 @@ function visit(node: ASTNode, scope: Scope, walk: Walk): Schema {
     const schema = visit(bind.value, scope, walk);
     return visit(bind.body, withVariable(scope, bind.variable, schema), walk);
   }
+  if (unknownCall(node, walk)) {
+    if (node.op === 'rcall') visit(node.args[1], scope, walk);
+    return undefined;
+  }
   const schemas = operands(node).map((operand) => visit(operand, scope, walk));
   walk.problems.push(...lintNode(node, schemas));
   return resultSchema(node, schemas);
+}
+
+/** Reported once, without its arguments: a misspelt `exists` would make its variable unknown too. */
+function unknownCall(node: ASTNode, walk: Walk): boolean {
+  if ((node.op !== 'call' && node.op !== 'rcall') || functionNames.includes(node.args[0])) return false;
+  const [name] = node.args;
+  const after = node.op === 'rcall' ? rangeOf(node.args[1]).end : node.start;
+  const start = node.input.indexOf(name, after);
+  const { message, hint } = unknownFunction(name);
+  walk.problems.push({
+    code: 'cel-unknown-name',
+    severity: 'error',
+    message,
+    start,
+    end: start + name.length,
+    ...(hint === undefined ? {} : { hint }),
+  });
+  return true;
 }
 
 function visitHas(asked: ASTNode, scope: Scope, walk: Walk): SchemaNode {
@@ -138,9 +161,13 @@ function field(node: ASTNode, key: string, schema: Schema, scope: Scope, walk: W
   if (schema.properties !== undefined && Object.hasOwn(schema.properties, key)) return schema.properties[key];
   if (typeof schema.additionalProperties === 'object') return schema.additionalProperties;
   const kind = schemaKind(schema);
-  if (kind !== 'object' && kind !== 'open') return undefined;
   const base = sourceOf(operands(node)[0] ?? node);
   const place = keyRange(node, key);
+  if (kind === 'list' || kind === 'scalar') {
+    walk.problems.push(fieldless(node, key, schema, place));
+    return undefined;
+  }
+  if (kind === 'any') return undefined;
   if (kind === 'object') {
     const hint = nameHint(key, Object.keys(schema.properties ?? {}), 'it has');
     walk.problems.push({
@@ -152,6 +179,26 @@ function field(node: ASTNode, key: string, schema: Schema, scope: Scope, walk: W
     });
   } else if (!scope.guarded) walk.problems.push(openObject(base, key, place));
   return undefined;
+}
+
+/** A field of a list, a text, a number. */
+function fieldless(
+  node: ASTNode,
+  key: string,
+  schema: SchemaNode,
+  place: { readonly start: number; readonly end: number },
+): ExpressionProblem {
+  const base = sourceOf(operands(node)[0] ?? node);
+  const problem = { code: 'cel-unknown-field', severity: 'error', ...place } as const;
+  if (schemaKind(schema) === 'list' && node.op === '[]')
+    return {
+      ...problem,
+      message: `${base} is a list, which is indexed with a whole number`,
+      hint: 'ask the elements: .exists(x, …), .all(x, …), .filter(x, …)',
+    };
+  const message = `${base} is ${schemaWords(schema)} and has no field "${key}"`;
+  if (/^(length|len|size|count)$/.test(key)) return { ...problem, message, hint: `write size(${base})` };
+  return { ...problem, message };
 }
 
 function openObject(

@@ -1,11 +1,15 @@
 import { TypeError as CelTypeError, Environment, EvaluationError, ParseError } from '@marcbachmann/cel-js';
 import { nesting } from './expression-tree.ts';
 
-/** An expression that cannot be evaluated: names the reason. Never holds a secret. */
+/** An expression that cannot be evaluated. The message names the failing part and the reason, never a secret. */
 export class ExpressionError extends Error {
-  constructor(message: string) {
-    super(message);
+  /** Without the failing part. */
+  readonly reason: string;
+
+  constructor(reason: string, part?: string) {
+    super(part === undefined ? reason : `${part}: ${reason}`);
     this.name = 'ExpressionError';
+    this.reason = reason;
   }
 }
 
