@@ -128,7 +128,7 @@ function parseExpression(text: string, open: number, end: number): Segment | Tem
   try {
     body = handlebars.parseWithoutProcessing(source).body;
   } catch {
-    return problem(whole, `${source} is not a reference`, form);
+    return problem(whole, `${source} is not a reference`, indexHint(source) ?? form);
   }
   const [node] = body;
   if (
@@ -178,6 +178,12 @@ function reference(
     reference: { path: path.parts, start, end: range[1] },
     helper,
   };
+}
+
+/** `list.0` and `list[0]` are natural to write; Handlebars wants `list.[0]`. */
+function indexHint(source: string): string | undefined {
+  const indexed = source.replace(/(?:\.(\d+)|(?<!\.)\[(\d+)\])(?=[.\s[}])/g, '.[$1$2]');
+  return indexed === source ? undefined : `an element of a list is written ${indexed}`;
 }
 
 /** Handlebars syntax that templates here do not have: a message and a hint. */
