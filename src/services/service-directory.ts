@@ -11,8 +11,20 @@ export interface ServiceEntry {
   readonly resourceAliases?: readonly string[];
   /** Equality terms: 'a=b,c=d'. */
   readonly selector: string;
+  readonly container: string;
+  readonly startupBudget: string;
+  readonly restartStrategy: string;
+  readonly restartOrder?: number;
+  readonly risk?: string;
   readonly cluster: 'control-plane' | 'compute';
   readonly optional?: boolean;
+  readonly health?: { readonly port: number; readonly path: string };
+}
+
+/** The inventory as this cluster has it. */
+export interface ServiceDirectory {
+  /** Every entry, in restart order, with what was found. Throws `ServiceResolutionError`. */
+  all(): Promise<readonly ResolvedService[]>;
 }
 
 /** What an entry turned out to be in this cluster. */
@@ -113,4 +125,15 @@ function absent<Entry extends ServiceEntry>(entry: Entry): ResolvedService<Entry
     `service '${entry.name}' was not found: no ${[entry.kind, ...(entry.otherKinds ?? [])].join(' or ')} with pods '${entry.selector}' in namespace ${entry.namespace}`,
     `is this the right cluster? 'runbook services' shows what is expected where; --services takes an inventory of your own`,
   );
+}
+
+/** Looks every entry up when it is asked, never before. */
+export function createServiceDirectory(
+  entries: readonly ServiceEntry[],
+  kubernetes: Pick<KubernetesReader, 'list'>,
+): ServiceDirectory {
+  const ordered = [...entries].sort(
+    (a, b) => (a.restartOrder ?? 100) - (b.restartOrder ?? 100) || (a.name < b.name ? -1 : 1),
+  );
+  return { all: () => Promise.all(ordered.map((entry) => resolveService(entry, kubernetes))) };
 }

@@ -4,10 +4,13 @@ import type { HttpClient } from './http.ts';
 import type { KubernetesReader, KubernetesWriter } from './kubernetes.ts';
 import type { OpenBaoReader, OpenBaoWriter } from './openbao.ts';
 import type { ProcessReader, ProcessRunner } from './process.ts';
+import type { ServiceDirectory } from './service-directory.ts';
 
 /** The outside world without a way to change it. */
 export interface ReadServices {
   readonly clock: Clock;
+  /** The service inventory as this cluster has it. */
+  readonly directory: ServiceDirectory;
   readonly files: FileReader;
   readonly http: HttpClient;
   readonly kubernetes: KubernetesReader;
