@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { pauseImage } from './images.ts';
+import { pauseImage } from './image-names.ts';
 import { networkPluginFolder } from './packages.ts';
 import { statePath } from './paths.ts';
 import type { Server } from './processes.ts';

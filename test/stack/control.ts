@@ -12,7 +12,7 @@ import { ensureServer, stopServer } from './processes.ts';
 import { apiServer } from './servers.ts';
 import { type Grant, createUser as makeUser } from './users.ts';
 
-export { image, nextImage } from './images.ts';
+export { image, nextImage } from './image-names.ts';
 export { openbaoPods } from './manifests/openbao.ts';
 export { releaseOpenBao, setUnsealDelay } from './openbao.ts';
 

@@ -12,14 +12,10 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { ctr } from './containerd.ts';
+import { image, nextImage, pauseImage } from './image-names.ts';
 import { busybox } from './packages.ts';
 import { statePath } from './paths.ts';
 import { run } from './shell.ts';
-
-/** What every container runs on: busybox and nothing else. The second name is for tests that change an image. */
-export const image = 'runbook.local/busybox:1';
-export const nextImage = 'runbook.local/busybox:2';
-export const pauseImage = 'runbook.local/pause:1';
 
 /** Writes our images as an OCI layout by hand, since none can be pulled, and hands them to containerd. */
 export async function ensureImages(): Promise<void> {

@@ -1,6 +1,6 @@
 import { realpathSync } from 'node:fs';
 import path from 'node:path';
-import { image } from '../images.ts';
+import { image } from '../image-names.ts';
 import { statePath } from '../paths.ts';
 import { hostMount } from './manifest.ts';
 

@@ -1,4 +1,4 @@
-import { image } from '../images.ts';
+import { image } from '../image-names.ts';
 import { doubleContainer, doubleVolumes } from './double.ts';
 import { type Manifest, service, waitingContainer } from './manifest.ts';
 

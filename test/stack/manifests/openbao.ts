@@ -1,4 +1,4 @@
-import { image } from '../images.ts';
+import { image } from '../image-names.ts';
 import { binary, bridge, ports, statePath } from '../paths.ts';
 import { hostMount, type Manifest, service, serviceAccount } from './manifest.ts';
 
