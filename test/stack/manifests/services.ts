@@ -101,7 +101,7 @@ export const nvcfServices: NvcfService[] = [
     release: 'api-keys',
     services: { 'api-keys': ['http'] },
     listen: {
-      http: { port: 8080, paths: ['/health', '/metrics'] },
+      http: { port: 8080, paths: ['/health', '/healthz', '/metrics'] },
       management: { port: 9090, paths: ['/admin/health/readiness', '/admin/health/liveness'] },
     },
     readiness: { path: '/admin/health/readiness', port: 9090 },
