@@ -41,3 +41,15 @@ export interface ChildIdentity {
   readonly startTime: number;
   readonly bootId: string;
 }
+
+/** A program that could not be started or awaited; never carries its arguments, environment or output. */
+export class ProcessError extends Error {
+  /** 'not-applied': it never started. */
+  readonly outcome: 'not-applied' | 'unknown';
+
+  constructor(message: string, options: { outcome: 'not-applied' | 'unknown'; cause?: unknown }) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'ProcessError';
+    this.outcome = options.outcome;
+  }
+}
