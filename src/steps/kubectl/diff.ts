@@ -18,25 +18,21 @@ export function diffObjects(
   before: KubernetesObject | undefined,
   after: KubernetesObject | undefined,
 ): readonly DiffLine[] {
-  return compare([], comparable(before) ?? {}, comparable(after) ?? {}, false);
+  return compare([], comparable(before) ?? {}, comparable(after) ?? {});
 }
 
-/** A Secret's values and other masked fields differ without being shown: both sides are the mask. */
 function compare(
   path: readonly string[],
   before: Json | undefined,
   after: Json | undefined,
-  hidden: boolean,
+  hidden = false,
 ): readonly DiffLine[] {
   if (JSON.stringify(before) === JSON.stringify(after)) return [];
   if (isObject(before) && isObject(after)) {
     const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
     const literal = [before.name, after.name].find((name) => typeof name === 'string');
     return keys.flatMap((key) => {
-      const hide =
-        hidden ||
-        (path.length === 0 && (key === SECRET_DATA || key === SECRET_STRINGS)) ||
-        (key === 'value' && typeof literal === 'string' && looksSecret(literal));
+      const hide = hidden || (key === 'value' && typeof literal === 'string' && looksSecret(literal));
       return compare([...path, key], before[key], after[key], hide);
     });
   }
@@ -54,26 +50,16 @@ function compare(
   ];
 }
 
-const SECRET_DATA = 'data (secret)';
-const SECRET_STRINGS = 'stringData (secret)';
-
+// The values of a Secret are left out: they are compared where they are known, and never shown.
 function comparable(object: KubernetesObject | undefined): JsonObject | undefined {
   if (object === undefined) return undefined;
   const { status: _, ...rest } = object as unknown as { [key: string]: Json };
   const metadata = isObject(rest.metadata)
     ? Object.fromEntries(Object.entries(rest.metadata).filter(([key]) => !noise.has(key)))
     : {};
-  const plain: { [key: string]: Json } = {
-    ...rest,
-    metadata: masked({ kind: object.kind, metadata }).metadata ?? {},
-  };
+  const plain = { ...rest, metadata: masked({ metadata }).metadata ?? {} };
   if (object.kind !== 'Secret') return plain;
-  const { data, stringData, ...others } = plain;
-  return {
-    ...others,
-    ...(data !== undefined && { [SECRET_DATA]: data }),
-    ...(stringData !== undefined && { [SECRET_STRINGS]: stringData }),
-  };
+  return Object.fromEntries(Object.entries(plain).filter(([key]) => key !== 'data' && key !== 'stringData'));
 }
 
 type Named = { readonly name: string; readonly before: Json | undefined; readonly after: Json | undefined };
@@ -104,7 +90,7 @@ function compareNamed(
 function pathText(path: readonly string[]): string {
   return path
     .map((key, index) => {
-      if (/^[\w-]+(\[.*\])?( \(secret\))?$/.test(key)) return index === 0 ? key : `.${key}`;
+      if (/^[\w-]+(\[.*\])?$/.test(key)) return index === 0 ? key : `.${key}`;
       return `[${key}]`;
     })
     .join('');

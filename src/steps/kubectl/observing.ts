@@ -1,12 +1,17 @@
+import type { Json, JsonObject } from '../../engine/json.ts';
 import type { Observation, ReadContext } from '../../engine/step-type.ts';
 import type { KubernetesObject, ObjectRef } from '../../services/kubernetes.ts';
 import { call, describeRef, evidenceOf } from './errors.ts';
-import { countAt } from './fields.ts';
+import { annotation } from './fields.ts';
 import type { RolloutOutputs } from './rollout.ts';
 import { goalOf, rolloutNow, rolloutOutputs } from './rollout.ts';
+import { OPERATION } from './rollout-verdict.ts';
 import type { FieldPath } from './touched.ts';
-import { witness } from './witness.ts';
+import { pick } from './touched.ts';
+import { digest, witness } from './witness.ts';
 import type { WorkloadInput } from './workload.ts';
+
+export type ObserveContext = ReadContext & { readonly operationKey: string };
 
 /** An observation that could not be made is not a failure: the answer is that nobody knows. */
 export async function observeOrUnknown(act: () => Promise<Observation>): Promise<Observation> {
@@ -15,7 +20,7 @@ export async function observeOrUnknown(act: () => Promise<Observation>): Promise
   } catch (error) {
     const evidence = evidenceOf(error);
     if (evidence === undefined) throw error;
-    return { state: 'unknown', evidence: `Could not look: ${evidence}` };
+    return { state: 'unknown', evidence: `could not look: ${evidence}` };
   }
 }
 
@@ -32,28 +37,74 @@ export function replaced(ref: ObjectRef, now: KubernetesObject | undefined): Obs
   };
 }
 
-/** Our change of a workload is in place: applied only when its rollout is complete too. */
+/** Whether the last change of an object was ours: it carries our operation key. */
+export function isOurs(object: KubernetesObject, operation: string): boolean {
+  return annotation(object, OPERATION) === operation;
+}
+
+/** Digest of the fields that a step touches. */
+export function fieldsDigest(object: KubernetesObject, touched: readonly FieldPath[]): string {
+  return digest(pick(object, touched));
+}
+
+/**
+ * Judges fields that were captured with their digest before and, where a dry run could tell, after:
+ * undefined when they are as wanted, else what that means.
+ */
+export function judgeFields(
+  ref: ObjectRef,
+  now: { readonly asWanted: boolean; readonly asBefore: boolean; readonly ours: boolean },
+): Observation | undefined {
+  if (now.asWanted) return undefined;
+  const what = describeRef(ref);
+  if (now.asBefore) return { state: 'not-applied', evidence: `${what} is as it was before` };
+  return {
+    state: 'conflict',
+    evidence: now.ours
+      ? `${what} was changed by this step, then by somebody else`
+      : `${what} was changed by somebody else`,
+  };
+}
+
+/** As wanted already: applied when its rollout, if one is awaited, is complete; else ours goes on, and another's has to be awaited. */
 export async function observeRollout(
   ctx: ReadContext,
   input: WorkloadInput,
   workload: KubernetesObject,
   options: {
     readonly touched: readonly FieldPath[];
+    readonly ours: boolean;
+    readonly wait?: boolean | undefined;
+    /** In the pod template, for a restart. */
     readonly operation?: string;
+    readonly sizeOnly?: boolean;
     outputs(rollout: RolloutOutputs): object;
   },
 ): Promise<Observation> {
-  const verdict = await rolloutNow(ctx, input, workload, goalOf(workload, options.operation));
-  if (verdict.state !== 'complete')
+  const awaited = options.wait !== false;
+  const goal = { ...goalOf(workload, options.operation), sizeOnly: options.sizeOnly === true };
+  const verdict = await rolloutNow(ctx, input, workload, goal);
+  if (awaited && verdict.state !== 'complete') {
+    const state = verdict.state === 'failed' ? verdict.code : 'goes on';
     return {
-      state: 'in-progress',
-      evidence: `changed, rollout ${verdict.state === 'failed' ? verdict.code : 'goes on'}: ${verdict.text}`,
+      state: options.ours ? 'in-progress' : 'not-applied',
+      evidence: `${describeInput(input)} is as wanted, its rollout ${state}: ${verdict.text}`,
     };
-  const rollout = await rolloutOutputs(ctx, input, 'complete');
+  }
+  const rollout = await rolloutOutputs(ctx, input, awaited ? 'complete' : 'not-awaited');
   return {
     state: 'applied',
-    evidence: `${rollout.workload} generation ${countAt(workload, 'metadata', 'generation')}: ${verdict.text}`,
-    outputs: options.outputs(rollout) as NonNullable<Observation['outputs']>,
+    evidence: `${rollout.workload} generation ${rollout.generation}: ${verdict.text}`,
+    outputs: asJson(options.outputs(rollout)),
     witnesses: [witness(workload, options.touched)],
   };
+}
+
+/** Outputs are JSON by their schema; their generated types do not say so. */
+export function asJson(outputs: object): JsonObject {
+  return outputs as { readonly [key: string]: Json };
+}
+
+function describeInput(input: WorkloadInput): string {
+  return `${input.kind} ${input.namespace}/${input.name}`;
 }

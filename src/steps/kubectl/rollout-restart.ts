@@ -95,6 +95,7 @@ export const rolloutRestart: ChangeStepType<KubectlRolloutRestartWith, KubectlRo
         return await observeRollout(ctx, input, workload, {
           touched,
           operation,
+          ours: true,
           outputs: (rollout) => rollout,
         });
       const revisions = await listRevisions(ctx, input);

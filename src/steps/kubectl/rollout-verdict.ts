@@ -38,6 +38,8 @@ export interface RolloutGoal {
   readonly generation: number;
   /** The pod template must carry it as `runbook.io/op`. */
   readonly operation?: string;
+  /** Only the number of pods matters, whatever revision they have: for scaling. */
+  readonly sizeOnly?: boolean;
 }
 
 export type RolloutVerdict =
@@ -68,11 +70,15 @@ export function judgeRollout(sight: RolloutSight, goal: RolloutGoal): RolloutVer
     return failed('superseded', 'somebody changed its pod template since; the pods now follow that change');
   if (countAt(workload.status, 'observedGeneration') < goal.generation)
     return { state: 'progressing', text: 'waiting until its controller has seen the change' };
-  const gap = missingPods(workload, sight);
+  const gap = missingPods(workload, sight, goal);
   if (gap === undefined) return { state: 'complete', text: summary(workload) };
-  if (workload.kind === 'Deployment' && workload.spec?.paused === true)
+  if (goal.sizeOnly !== true && workload.kind === 'Deployment' && workload.spec?.paused === true)
     return failed('paused', `it is paused, with ${gap}`);
-  if (isOnDelete(workload) && counters(workload).updated < counters(workload).wanted)
+  if (
+    goal.sizeOnly !== true &&
+    isOnDelete(workload) &&
+    counters(workload).updated < counters(workload).wanted
+  )
     return failed(
       'awaiting-delete',
       `${gap}; it replaces the others only when somebody deletes them (OnDelete)`,
@@ -145,15 +151,16 @@ export function counters(workload: KubernetesObject): {
   };
 }
 
-function missingPods(workload: KubernetesObject, sight: RolloutSight): string | undefined {
+function missingPods(workload: KubernetesObject, sight: RolloutSight, goal: RolloutGoal): string | undefined {
   const { wanted, updated, ready, available, present } = counters(workload);
-  const partition =
-    workload.kind === 'StatefulSet'
-      ? countAt(workload.spec, 'updateStrategy', 'rollingUpdate', 'partition')
-      : 0;
+  const partition = countAt(workload.spec, 'updateStrategy', 'rollingUpdate', 'partition');
   const wantedNew = Math.max(0, wanted - partition);
-  if (updated < wantedNew) return `${updated} of ${wantedNew} pods updated`;
-  if (partition === 0 && present > updated) return `${present - updated} old pods still to end`;
+  if (goal.sizeOnly === true) {
+    if (present !== wanted) return `${present} pods, ${wanted} wanted`;
+  } else {
+    if (updated < wantedNew) return `${updated} of ${wantedNew} pods updated`;
+    if (partition === 0 && present > updated) return `${present - updated} old pods still to end`;
+  }
   if (ready < wanted) return `${ready} of ${wanted} pods ready${notReady(sight, workload)}`;
   if (available < wanted) return `${available} of ${wanted} pods available`;
   return undefined;

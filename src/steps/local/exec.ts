@@ -2,7 +2,8 @@ import type { ChangeStepType, Observation, ReadContext } from '../../engine/step
 import { StepError } from '../../engine/step-type.ts';
 import type { ExecOutputs, ExecWith } from '../../generated/types.ts';
 import type { CommandResult } from '../../services/process.ts';
-import { commandLine, readVerdict, requireExit, withCommand } from './program.ts';
+import { verdictOfExit } from '../exit-verdict.ts';
+import { commandLine, requireExit, withCommand } from './program.ts';
 
 export const exec: ChangeStepType<ExecWith, ExecOutputs> = {
   type: 'exec',
@@ -77,7 +78,7 @@ async function look(input: ExecWith, ctx: ReadContext): Promise<Observation> {
   const { stdin: _, ...surroundings } = input;
   const program = { ...surroundings, command: observe.command };
   const result = await withCommand(program, (command) => ctx.services.process.read(command, ctx.signal));
-  const verdict = readVerdict(commandLine(observe.command), result.exitCode, observe);
+  const verdict = verdictOfExit(commandLine(observe.command), result.exitCode, observe);
   if (verdict.state !== 'applied') return verdict;
   // What the program itself said is lost; the exit code it would have had is not.
   const exitCode = input.exitCodes?.[0] ?? 0;
