@@ -107,9 +107,10 @@ function objectType(schema: SchemaNode, needs: Needs, context: TypeContext): str
   if (typeof additionalProperties === 'object')
     return `map<string, ${celType(additionalProperties, new Map(), context)}>`;
   const fields: Record<string, string> = {};
-  for (const [name, child] of Object.entries(properties))
-    if (needs.size === 0 || needs.has(name))
-      fields[name] = celType(child, needs.get(name) ?? new Map(), context);
+  for (const name of needs.size === 0 ? Object.keys(properties) : needs.keys()) {
+    const child = Object.hasOwn(properties, name) ? properties[name] : undefined;
+    if (child !== undefined) fields[name] = celType(child, needs.get(name) ?? new Map(), context);
+  }
   context.count += 1;
   const name = `Object${context.count}`;
   context.environment.registerType(name, { fields });
