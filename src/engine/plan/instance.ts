@@ -14,6 +14,8 @@ export interface InstanceFacts {
   readonly item?: { readonly name: string; readonly value: Json };
   /** Of a forEach node's expansion: its keys in order. */
   readonly keys?: readonly string[];
+  /** Of a forEach node whose list is not known yet: what it waits for. */
+  readonly after?: readonly string[];
 }
 
 /**
@@ -52,6 +54,11 @@ export function childOf(parent: string, id: string): string {
   if (parent === RECHECK) return `${RECHECK}/${id}`;
   if (parent === '' || (parent.startsWith('@') && !parent.includes('/'))) return id;
   return parent.endsWith('/') ? `${parent}${id}` : `${parent}/${id}`;
+}
+
+/** An instance without the keys of elements: the same for all instances of one node. */
+export function nodeIdOf(instance: string): string {
+  return instance.replace(/\[[^\]]*\]/g, '');
 }
 
 /** The container of an instance's `verify` steps. */

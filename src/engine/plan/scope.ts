@@ -3,7 +3,7 @@ import type { IncludeNode, Node } from '../read/runbook.ts';
 import { nameHint } from '../suggest.ts';
 import { renderTemplate, renderValue } from '../template.ts';
 import type { Lookup, Resolved, Value } from '../value.ts';
-import type { InstanceFacts } from './instance.ts';
+import { type InstanceFacts, parentOf } from './instance.ts';
 import type { BlockName, Plan } from './plan.ts';
 import { at, beforeAt, outputsAt, stateAt, type Target, targetOf } from './step-values.ts';
 import { type Level, locate } from './tree.ts';
@@ -226,7 +226,11 @@ function resolveItem(scope: Scope, path: readonly string[]): Resolved {
     if (step.entry.node.forEach?.as !== name) continue;
     if (step.segment.key === undefined) continue;
     const item = scope.source.facts(step.segment.instance)?.item;
-    if (item === undefined) return { state: 'unknown', after: [step.segment.instance] };
+    if (item === undefined) {
+      const { instance } = step.segment;
+      const after = scope.source.facts(parentOf(instance) ?? instance)?.after;
+      return { state: 'unknown', after: after ?? [instance] };
+    }
     return within(item.value, path);
   }
   return missing(`there is no "${name}" here`);

@@ -40,7 +40,7 @@ export function outputsAt(facts: Facts, target: Target, rest: readonly string[])
   const expansion = factsOf(facts, target.instance);
   if (expansion === undefined) return unknown(target.instance);
   if (expansion.keys === undefined) {
-    if (expansion.pending === true) return unknown(target.instance);
+    if (expansion.pending === true) return { state: 'unknown', after: expansion.after ?? [target.instance] };
     return { state: 'missing', why: noOutputs(target.id, expansion) };
   }
   const [key, ...after] = rest;
