@@ -20,3 +20,11 @@ export interface HttpResponse {
 export interface HttpClient {
   request(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>;
 }
+
+/** No answer came: the host, the pod or the network failed. */
+export class HttpError extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'HttpError';
+  }
+}

@@ -7,7 +7,7 @@ export function qualified(kind: Kind): string {
 }
 
 export function describeRef(ref: ObjectRef): string {
-  return `${qualified(ref.kind)} ${ref.namespace === undefined ? '' : `${ref.namespace}/`}${ref.name}`;
+  return `${ref.kind.kind} ${ref.namespace === undefined ? '' : `${ref.namespace}/`}${ref.name}`;
 }
 
 export function objectPath(ref: ObjectRef, subresource?: string): string {

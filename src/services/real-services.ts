@@ -1,0 +1,83 @@
+import type { Clock } from './clock.ts';
+import { createSystemClock } from './clock-system.ts';
+import type { FileReader } from './files.ts';
+import { createFileReader } from './files-node.ts';
+import type { HttpClient } from './http.ts';
+import { createHttpClient } from './http-fetch.ts';
+import type { KubernetesWriter } from './kubernetes.ts';
+import { createKubernetes } from './kubernetes-real.ts';
+import type { OpenBaoWriter } from './openbao.ts';
+import { createOpenBao } from './openbao-http.ts';
+import type { ProcessRunner } from './process.ts';
+import { createProcessRunner } from './process-node.ts';
+import type { Prompt } from './prompt.ts';
+import { createTerminalPrompt } from './prompt-terminal.ts';
+import { createServiceDirectory, type ServiceDirectory, type ServiceEntry } from './service-directory.ts';
+
+export interface RealServicesOptions {
+  /** The whole environment; what reaches children and plugins is chosen from it. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** `--kubeconfig`. */
+  readonly kubeconfig?: string | undefined;
+  /** `--context`. */
+  readonly context?: string | undefined;
+  /** `--openbao-addr`; otherwise `BAO_ADDR`, otherwise port-forward. */
+  readonly openbaoAddress?: string | undefined;
+  /** PEM bundle for that address. */
+  readonly openbaoCa?: string | undefined;
+  /** Entries of the service inventory. */
+  readonly inventory: readonly ServiceEntry[];
+  /** Whether a human can be asked. */
+  readonly interactive: boolean;
+}
+
+export interface RealServices {
+  readonly clock: Clock;
+  readonly directory: ServiceDirectory;
+  readonly files: FileReader;
+  readonly http: HttpClient;
+  readonly kubernetes: KubernetesWriter;
+  readonly openbao: OpenBaoWriter;
+  readonly process: ProcessRunner;
+  readonly prompt: Prompt;
+}
+
+/** The outside world as it is. Opens, reads and loads nothing before it is used. */
+export function createRealServices(options: RealServicesOptions): RealServices {
+  const environment = forPlugins(options.environment);
+  const clock = createSystemClock();
+  const process = createProcessRunner({ environment: options.environment });
+  const kubernetes = createKubernetes({
+    kubeconfig: options.kubeconfig,
+    kubeconfigVariable: options.environment.KUBECONFIG,
+    home: options.environment.HOME,
+    context: options.context,
+    clock,
+    process,
+    environment,
+  });
+  return {
+    clock,
+    directory: createServiceDirectory(options.inventory, kubernetes),
+    files: createFileReader(),
+    http: createHttpClient(kubernetes),
+    kubernetes,
+    openbao: createOpenBao({
+      kubernetes,
+      address: options.openbaoAddress ?? (options.environment.BAO_ADDR || undefined),
+      ca: options.openbaoCa,
+    }),
+    process,
+    prompt: createTerminalPrompt({ interactive: options.interactive }),
+  };
+}
+
+/** Credential plugins are configured by variables of their own (profiles, regions), but ours and tokens are not theirs. */
+function forPlugins(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  const kept: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (value === undefined || /^(?:RUNBOOK_|BAO_|VAULT_|NODE_OPTIONS$|LD_)/u.test(name)) continue;
+    kept[name] = value;
+  }
+  return kept;
+}
