@@ -11,6 +11,8 @@ export interface ExpressionCheck {
   readonly problems: readonly ExpressionProblem[];
   /** Every path it reads, longest first form: ['steps','restart','outputs','revision']. */
   readonly references: readonly Reference[];
+  /** Of the result, as far as it is known: what the elements of a `forEach` are. */
+  readonly schema?: SchemaNode;
 }
 
 export type ExpectedType = 'boolean' | 'list' | 'string' | 'any';
@@ -30,14 +32,15 @@ export function checkExpression(
     const problem = { code: 'cel-syntax', severity: 'error', message, start, end } as const;
     return { problems: [hint === undefined ? problem : { ...problem, hint }], references: [] };
   }
-  const { problems, references } = checkNames(parsed.program.ast, names);
-  if (problems.some((problem) => problem.severity === 'error')) return { problems, references };
+  const { problems, references, schema } = checkNames(parsed.program.ast, names);
+  const known = schema === undefined ? { references } : { references, schema };
+  if (problems.some((problem) => problem.severity === 'error')) return { problems, ...known };
   const needs = needsOf(references.map((reference) => reference.path));
   const typed = typedEnvironment(names, needs).parse(text);
   const result = typed.check();
-  if (!result.valid) return { problems: [...problems, typeProblem(text, result.error)], references };
+  if (!result.valid) return { problems: [...problems, typeProblem(text, result.error)], ...known };
   const unexpected = unexpectedResult(text, result.type ?? 'dyn', expected);
-  return { problems: unexpected === undefined ? problems : [...problems, unexpected], references };
+  return { problems: unexpected === undefined ? problems : [...problems, unexpected], ...known };
 }
 
 function unexpectedResult(text: string, type: string, expected: ExpectedType): ExpressionProblem | undefined {

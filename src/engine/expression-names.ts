@@ -45,10 +45,15 @@ interface Scope {
 export function checkNames(
   root: ASTNode,
   names: Readonly<Record<string, SchemaNode>>,
-): { readonly problems: readonly ExpressionProblem[]; readonly references: readonly Reference[] } {
+): {
+  readonly problems: readonly ExpressionProblem[];
+  readonly references: readonly Reference[];
+  /** Of the result, as far as it is known. */
+  readonly schema: SchemaNode | undefined;
+} {
   const walk: Walk = { names, problems: [], references: [] };
-  visit(root, { bound: new Map(), guarded: false }, walk);
-  return walk;
+  const schema = visit(root, { bound: new Map(), guarded: false }, walk);
+  return { ...walk, schema };
 }
 
 /** The node's schema, as far as it is known. */
