@@ -8,7 +8,7 @@ import { accessFailure, isHopeless, sayError } from './problem.ts';
 import { contextFor, knownAfter, type Subject } from './subject.ts';
 
 /** A read that takes longer than this in a plan is left to the run. */
-export const READ_LIMIT = 30_000;
+export const READ_LIMIT = 15_000;
 
 /**
  * Runs a reading step once, if nothing that comes before it in the run touches what it reads. Everything else is 'read-later': a plan
@@ -55,7 +55,7 @@ async function runOnce(planner: Planner, subject: Subject): Promise<JsonObject> 
   const stop = new AbortController();
   const signal = AbortSignal.any([planner.request.signal, stop.signal]);
   const context = contextFor(planner, subject, signal);
-  const limit = `no answer within ${READ_LIMIT / 1000} s; the run waits longer`;
+  const limit = `no answer within ${READ_LIMIT / 1000} s`;
   const late = context.services.clock.sleep(READ_LIMIT, signal).then(() => {
     throw new StepError('plan-read-limit', limit);
   });

@@ -1,0 +1,346 @@
+import { describe, expect, test } from 'vitest';
+import { planExitCode } from '../../../src/engine/plan/make-plan.ts';
+import { Secret } from '../../../src/engine/secret.ts';
+import { each, group, include, read, runbook, step } from '../../fakes/plan-nodes.ts';
+import { lines, planOf } from '../../fakes/plan-request.ts';
+import { fakeServices, fakeWorld } from '../../fakes/plan-steps.ts';
+
+const set = (thing: string, value: number | string) => ({ with: { thing, value } });
+
+describe('changes', () => {
+  test('are predicted, with the difference, what proves the state, the way back and the time', async () => {
+    const world = fakeWorld({ a: 3 });
+    const { plan, problems } = await planOf(runbook([step('one', set('a', 0))]), world);
+    expect(problems).toEqual([]);
+    expect(plan.forecast).toEqual([
+      {
+        id: 'one',
+        depth: 0,
+        block: 'steps',
+        name: 'set a to 0',
+        uses: 'fake.change',
+        summary: 'set a to 0',
+        status: 'change',
+        diff: [{ path: 'spec.value', before: 3, after: 0 }],
+        witnesses: [{ resource: 'things/a', description: 'thing a = 3', digest: '3' }],
+        duration: { min: 1000, max: 3000 },
+        undo: 'put back spec.value 3',
+      },
+    ]);
+    expect(plan.duration).toEqual({ min: 1000, max: 3000, basis: 'predictions of 1 step' });
+    expect(world.calls).toEqual(['capture a', 'predict a']);
+  });
+
+  test('that are already as wanted, that nobody can predict, and that fail to be predicted', async () => {
+    const world = fakeWorld({ a: 3, b: 1 });
+    const steps = [
+      step('same', set('a', 3)),
+      step('opaque', { uses: 'fake.opaque', ...set('b', 1) }),
+      step('gone', set('nothing', 1)),
+      step('final', { uses: 'fake.final', ...set('b', 2) }),
+    ];
+    const { plan, problems } = await planOf(runbook(steps), world);
+    expect(lines(plan.forecast)).toEqual([
+      'same no-change: already as wanted',
+      'opaque unknown: no dry run for this kind',
+      'gone unknown: there is no thing nothing',
+      'final change',
+    ]);
+    expect(problems).toEqual([]);
+    expect(plan.forecast[3]?.undo).toBe('irreversible: it is gone');
+    expect(plan.forecast[3]?.notes).toEqual(["seen from today's state; opaque changes it first"]);
+  });
+
+  test('of what an earlier step changes are never called done, nor tied to the state of today', async () => {
+    const world = fakeWorld({ a: 3 });
+    const steps = [step('down', set('a', 0)), step('up', set('a', 3))];
+    const { plan } = await planOf(runbook(steps), world);
+    expect(lines(plan.forecast)).toEqual([
+      'down change',
+      'up unknown: already as wanted now, but down changes it first',
+    ]);
+    expect(plan.forecast[1]?.witnesses).toBeUndefined();
+  });
+
+  test('give what they know to later templates, and the rest is known after them', async () => {
+    const world = fakeWorld({ a: 3, b: 1 });
+    const steps = [
+      step('first', set('a', 0)),
+      step('known', set('b', '{{steps.first.outputs.before}}')),
+      step('unknown', set('b', '{{steps.first.outputs.revision}}')),
+    ];
+    const { plan } = await planOf(runbook(steps), world);
+    expect(lines(plan.forecast)).toEqual([
+      'first change',
+      'known change',
+      'unknown unknown: known after first',
+    ]);
+    expect(plan.forecast[1]?.diff).toEqual([{ path: 'spec.value', before: 1, after: 3 }]);
+    expect(plan.forecast[2]?.summary).toBe('set b to ‹known after first›');
+  });
+
+  test('with a rendered value that does not fit are mistakes, before anything runs', async () => {
+    const book = runbook([step('one', set('a', '{{inputs.n}}'))]);
+    const { plan, problems } = await planOf(book, fakeWorld({ a: 1 }), { inputs: { n: 'three' } });
+    expect(lines(plan.forecast)).toEqual(['one failed: value must be integer']);
+    expect(problems).toEqual([
+      { kind: 'invalid', at: 'test.yaml:one', instance: 'one', message: 'one: value must be integer' },
+    ]);
+    expect(planExitCode(problems)).toBe(3);
+  });
+
+  test('never get a secret where the schema has no place for one', async () => {
+    const book = runbook([step('one', set('a', 1)), step('two', { with: { thing: 'x-{{inputs.token}}' } })]);
+    const secrets = { token: Secret.fromText('token', 'hunter2') };
+    const { plan, problems } = await planOf(book, fakeWorld({ a: 1 }), { secrets });
+    expect(problems.map((problem) => problem.message)).toEqual([
+      'two: with.thing may not hold a secret (token)',
+    ]);
+    expect(JSON.stringify(plan)).not.toContain('hunter2');
+  });
+});
+
+describe('reads', () => {
+  test('run now when nothing before them touches what they read', async () => {
+    const world = fakeWorld({ a: 3, b: 1 });
+    const steps = [
+      read('early', { with: { thing: 'a' }, expect: 'outputs.value == 3' }),
+      step('change', set('a', '{{steps.early.outputs.value}}')),
+      step('other', set('a', 9)),
+      read('touched', { with: { thing: 'a' } }),
+      read('apart', { with: { thing: 'b' } }),
+    ];
+    const { plan, problems } = await planOf(runbook(steps), world);
+    expect(lines(plan.forecast)).toEqual([
+      'early read',
+      'change no-change: already as wanted',
+      'other change',
+      'touched read-later: known after other',
+      'apart read',
+    ]);
+    expect(problems).toEqual([]);
+    expect(world.calls.filter((call) => call.startsWith('read'))).toEqual(['read a', 'read b']);
+  });
+
+  test('a precondition that does not hold is a problem, with the values that made it so', async () => {
+    const preconditions = [read('healthy', { with: { thing: 'a' }, expect: 'outputs.value > 5' })];
+    const book = runbook([step('one', set('a', 1))], { preconditions });
+    const { plan, problems } = await planOf(book, fakeWorld({ a: 3 }));
+    expect(lines(plan.forecast)).toEqual(['healthy failed: expect failed: outputs.value = 3', 'one change']);
+    expect(problems).toEqual([
+      {
+        kind: 'precondition',
+        at: 'test.yaml:healthy',
+        instance: 'healthy',
+        message: 'read a: expect failed: outputs.value = 3',
+      },
+    ]);
+    expect(planExitCode(problems)).toBe(4);
+  });
+
+  test('what the run would wait for is said to be waited for', async () => {
+    const until = { within: '5m', every: '5s' };
+    const waiting = read('ready', { with: { thing: 'a' }, expect: 'outputs.value > 5', until });
+    const first = await planOf(runbook([], { preconditions: [waiting] }), fakeWorld({ a: 3 }));
+    expect(first.problems.map(({ kind, waits }) => ({ kind, waits }))).toEqual([
+      { kind: 'precondition', waits: true },
+    ]);
+    const second = await planOf(runbook([waiting]), fakeWorld({ a: 3 }));
+    expect(lines(second.plan.forecast)).toEqual([
+      'ready read-later: not so now: expect failed: outputs.value = 3; the run waits up to 5m',
+    ]);
+    expect(second.problems).toEqual([]);
+  });
+
+  test('that fail before the first change are problems; after it, the change may still make them good', async () => {
+    const missing = read('missing', { with: { thing: 'nothing' } });
+    const before = await planOf(runbook([missing, step('one', set('a', 1))]), fakeWorld({ a: 3 }));
+    expect(before.problems.map(({ kind, message, hint }) => [kind, message, hint])).toEqual([
+      ['read', 'read nothing: there is no thing nothing', 'make one first'],
+    ]);
+    const after = await planOf(runbook([step('one', set('a', 1)), missing]), fakeWorld({ a: 3 }));
+    expect(after.problems).toEqual([]);
+    expect(lines(after.plan.forecast)[1]).toBe(
+      'missing read-later: not so now: there is no thing nothing; known after one',
+    );
+  });
+
+  test('that do not answer are left to the run', async () => {
+    const { plan } = await planOf(
+      runbook([read('slow', { uses: 'fake.hang', with: { thing: 'a' } })]),
+      fakeWorld(),
+    );
+    expect(lines(plan.forecast)).toEqual([
+      'slow read-later: not so now: no answer within 15 s; the run waits until its timeout',
+    ]);
+  });
+});
+
+describe('when and forEach', () => {
+  test('a false condition skips and says why, with everything inside', async () => {
+    const steps = [
+      group('maybe', [step('inside', set('a', 1))], { when: 'inputs.mode == "full"' }),
+      read('after', { with: { thing: 'a' }, when: 'steps.inside.state == "skipped"' }),
+    ];
+    const { plan } = await planOf(runbook(steps), fakeWorld({ a: 3 }), { inputs: { mode: 'light' } });
+    expect(lines(plan.forecast)).toEqual([
+      'maybe skipped: when is false: inputs.mode = "light"',
+      'after read',
+    ]);
+  });
+
+  test('an unknown condition is shown as such, and nothing behind it is promised', async () => {
+    const steps = [
+      step('first', set('a', 1)),
+      step('maybe', { ...set('b', 1), when: 'steps.first.outputs.revision == 2' }),
+      read('seen', { with: { thing: 'b' }, when: 'steps.first.outputs.revision == 2' }),
+    ];
+    const { plan } = await planOf(runbook(steps), fakeWorld({ a: 3, b: 3 }));
+    const doubt = 'only if steps.first.outputs.revision == 2, known after first';
+    expect(lines(plan.forecast)).toEqual([
+      'first change',
+      `maybe unknown: ${doubt}`,
+      `seen read-later: ${doubt}`,
+    ]);
+    expect(plan.forecast[1]?.diff).toEqual([{ path: 'spec.value', before: 3, after: 1 }]);
+  });
+
+  test('elements become instances; a condition that reads the element is decided for each', async () => {
+    const steps = [
+      step('all', {
+        ...set('{{thing}}', 0),
+        forEach: each('inputs.things', 'thing'),
+        when: 'thing != "b"',
+        name: 'Stop {{thing}}',
+      }),
+      step('sum', set('a', '{{steps.all.outputs.c.before}}')),
+    ];
+    const world = fakeWorld({ a: 1, b: 2, c: 3 });
+    const { plan } = await planOf(runbook(steps), world, { inputs: { things: ['a', 'b', 'c'] } });
+    expect(lines(plan.forecast)).toEqual([
+      'all group: 3 elements',
+      '  all[a] change',
+      '  all[b] skipped: when is false: thing = "b"',
+      '  all[c] change',
+      'sum change',
+    ]);
+    expect(plan.forecast[1]?.name).toBe('Stop a');
+  });
+
+  test('a list that is not known yet gives one instance that stands for all', async () => {
+    const steps = [
+      step('first', set('a', 1)),
+      group('every', [step('inner', set('{{item}}', 1))], { forEach: each('steps.first.outputs.names') }),
+      read('last', { with: { thing: 'b' } }),
+    ];
+    const { plan } = await planOf(runbook(steps), fakeWorld({ a: 3, b: 1 }));
+    const doubt = 'one for each element of a list that is known after first';
+    expect(lines(plan.forecast)).toEqual([
+      'first change',
+      `every unknown: ${doubt}`,
+      '  every[?] group',
+      `    every[?]/inner unknown: ${doubt}`,
+      'last read-later: known after every/inner',
+    ]);
+    expect(plan.forecast[3]?.summary).toBe('set ‹known after first› to 1');
+  });
+
+  test('two elements with one key are a mistake', async () => {
+    const book = runbook([step('all', { ...set('{{item}}', 0), forEach: each(['a', 'a']) })]);
+    const { problems } = await planOf(book, fakeWorld({ a: 1 }));
+    expect(problems.map((problem) => problem.message)).toEqual([
+      'all: two elements of forEach have the key "a"',
+    ]);
+  });
+});
+
+describe('includes, verifications and rollback', () => {
+  const other = include('deploy', [step('apply', set('{{inputs.thing}}', 1))], {
+    title: 'Deploy one thing',
+    with: { thing: '{{inputs.target}}' },
+    inputs: { thing: { type: 'string', description: 'Which', required: true } },
+    preconditions: [read('there', { with: { thing: '{{inputs.thing}}' }, expect: 'outputs.value == 0' })],
+    outputs: { was: '{{steps.apply.outputs.before}}' },
+    locks: ['things/{{inputs.thing}}'],
+    risk: 'high',
+  });
+
+  test('an include sees its own inputs; its precondition is looked at and decided later', async () => {
+    const steps = [other, step('next', set('b', '{{steps.deploy.outputs.was}}'))];
+    const book = runbook(steps, { locks: ['zoo', 'things/a'], risk: 'medium' });
+    const { plan, problems } = await planOf(book, fakeWorld({ a: 4, b: 1 }), { inputs: { target: 'a' } });
+    expect(problems).toEqual([]);
+    expect(lines(plan.forecast)).toEqual([
+      'deploy group',
+      '  deploy/there read-later: not so now: expect failed: outputs.value = 4; decided just before Deploy one thing starts',
+      '  deploy/apply change',
+      'next change',
+    ]);
+    expect(plan.forecast[3]?.diff).toEqual([{ path: 'spec.value', before: 1, after: 4 }]);
+    expect(plan.locks).toEqual(['things/a', 'zoo']);
+    expect(plan.runbook.risk).toBe('high');
+  });
+
+  test('verify steps and the rollback block are shown, and wait for their time', async () => {
+    const steps = [
+      step('one', {
+        ...set('a', 1),
+        verify: [read('check', { with: { thing: 'b' } })],
+        rollback: [step('putBack', { ...set('a', 3), name: 'Put back {{inputs.target}}' })],
+      }),
+    ];
+    const rollback = [step('calm', set('b', 1))];
+    const book = runbook(steps, { rollback });
+    const world = fakeWorld({ a: 3, b: 1 });
+    const { plan } = await planOf(book, world, { inputs: { target: 'a' } });
+    expect(lines(plan.forecast)).toEqual([
+      'one change',
+      '  one~verify/check read-later: known after one',
+      'calm unknown: only in a rollback',
+    ]);
+    expect(plan.forecast[0]?.undo).toBe('Put back a');
+    expect(world.calls).toEqual(['capture a', 'predict a']);
+  });
+
+  test('a lock whose name only a step would tell is a mistake', async () => {
+    const book = runbook([step('one', set('a', 1))], { locks: ['x/{{steps.one.outputs.before}}'] });
+    const { problems } = await planOf(book, fakeWorld({ a: 3 }));
+    expect(problems.map((problem) => problem.message)).toEqual([
+      'lock x/{{steps.one.outputs.before}} is known after one, but locks are taken before the first step',
+    ]);
+  });
+});
+
+describe('a plan', () => {
+  test('can be stopped', async () => {
+    const stop = new AbortController();
+    stop.abort(new Error('enough'));
+    const planning = planOf(runbook([step('one', set('a', 1))]), fakeWorld({ a: 3 }), {
+      signal: stop.signal,
+    });
+    await expect(planning).rejects.toThrow('enough');
+  });
+
+  test('takes its time range from past runs where there are any, and runs side by side what runs side by side', async () => {
+    const children = ['a', 'b', 'c'].map((thing) => step(`set${thing}`, set(thing, 0)));
+    const book = runbook([group('both', children, { parallel: 2 })]);
+    const history = [
+      { node: 'both/seta', ms: 9000 },
+      { node: 'both/seta', ms: 5000 },
+    ];
+    const { plan } = await planOf(book, fakeWorld({ a: 1, b: 1, c: 1 }), { options: { history } });
+    expect(plan.forecast[1]?.duration).toEqual({ min: 5000, max: 9000 });
+    expect(plan.duration).toEqual({
+      min: 5000,
+      max: 9000,
+      basis: 'predictions of 2 steps, past runs of 1 step',
+    });
+  });
+
+  test('needs no cluster for a runbook that has nothing to do with one', async () => {
+    const { services, asked } = fakeServices();
+    const { plan } = await planOf(runbook([]), fakeWorld(), { services });
+    expect(plan.cluster).toBeUndefined();
+    expect(asked).toEqual([]);
+  });
+});
