@@ -62,6 +62,8 @@ export interface Observation {
   readonly outputs?: JsonObject;
   /** What was seen, in one line a human can check. */
   readonly evidence: string;
+  /** With `in-progress`: it will not come to a good end by itself (a crash loop); waiting any longer is no use. */
+  readonly stuck?: boolean;
   /** The witnesses after our own change, with `applied`. */
   readonly witnesses?: readonly Witness[];
 }

@@ -3,6 +3,7 @@ import type { Before, ChangeStepType, Observation, ReadContext, RunContext } fro
 import { StepError } from '../../engine/step-type.ts';
 import type { BaoStepDownOutputs, BaoStepDownWith } from '../../generated/types.ts';
 import { OpenBaoError } from '../../services/openbao.ts';
+import { outOfTime } from '../out-of-time.ts';
 import type { Asked } from './nodes.ts';
 import { activeOf, askEvery, baoAccess, baoResources, targetProblems } from './nodes.ts';
 
@@ -106,7 +107,7 @@ async function ask(ctx: ReadContext, input: BaoStepDownWith): Promise<readonly A
   try {
     return await askEvery(ctx, input);
   } catch (error) {
-    if (error instanceof StepError) return undefined;
+    if (error instanceof StepError && !error.retryable) return undefined;
     throw error;
   }
 }
@@ -160,17 +161,14 @@ async function send(input: BaoStepDownWith, active: Asked, ctx: RunContext): Pro
 
 async function awaitSuccessor(input: BaoStepDownWith, before: Asked, ctx: RunContext): Promise<string> {
   while (!ctx.signal.aborted) {
-    const asked = await ask(ctx, input);
+    // A blip of the API server says nothing about the election.
+    const asked = await ask(ctx, input).catch(() => undefined);
     const active = asked === undefined ? undefined : activeOf(asked);
     if (active !== undefined && active.pod.pod !== before.pod.pod) return active.pod.pod;
     ctx.progress({ text: `waiting until another pod than ${before.pod.pod} is active` });
     await ctx.services.clock.sleep(pause, ctx.signal);
   }
-  throw new StepError(
-    'timeout',
-    `${before.pod.pod} was asked to step down, but no other pod became active in time.`,
-    {
-      hint: 'It may have been elected again. Look with bao.status before its pod is deleted.',
-    },
-  );
+  throw outOfTime(ctx, `${before.pod.pod} was asked to step down, but no other pod became active in time.`, {
+    hint: 'It may have been elected again. Look with bao.status before its pod is deleted.',
+  });
 }

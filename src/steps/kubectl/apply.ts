@@ -238,6 +238,8 @@ async function observeCreation(
   const { ref, object } = seen;
   const what = describeRef(ref);
   if (object === undefined) return { state: 'not-applied' as const, evidence: `${what} does not exist` };
+  if (object.metadata.deletionTimestamp !== undefined)
+    return { state: 'in-progress' as const, evidence: `${what} is being deleted` };
   if (!isOurs(object, ctx.operationKey))
     return { state: 'conflict' as const, evidence: `${what} was created by somebody else` };
   const touched = touchedBy(input);

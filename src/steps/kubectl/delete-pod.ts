@@ -3,6 +3,7 @@ import { StepError } from '../../engine/step-type.ts';
 import type { KubectlDeletePodOutputs, KubectlDeletePodWith } from '../../generated/types.ts';
 import type { KubernetesObject, ObjectRef } from '../../services/kubernetes.ts';
 import { kinds } from '../../services/kubernetes.ts';
+import { outOfTime } from '../out-of-time.ts';
 import { call, mustGet } from './errors.ts';
 import { countAt, isReady } from './fields.ts';
 import { asJson, observeOrUnknown } from './observing.ts';
@@ -215,11 +216,7 @@ async function awaitSuccessor(ctx: RunContext, input: Input, state: State): Prom
   } finally {
     stop.abort();
   }
-  throw new StepError(
-    'timeout',
-    `${podName(input)} was deleted, but its replacement is not ready: ${seen}.`,
-    {
-      hint: 'Look at the replacement (kubectl.describe) before another pod is deleted.',
-    },
-  );
+  throw outOfTime(ctx, `${podName(input)} was deleted, but its replacement is not ready: ${seen}.`, {
+    hint: 'Look at the replacement (kubectl.describe) before another pod is deleted.',
+  });
 }

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../../engine/json.ts';
 import type { Observation, ReadContext } from '../../engine/step-type.ts';
+import { StepError } from '../../engine/step-type.ts';
 import type { KubernetesObject, ObjectRef } from '../../services/kubernetes.ts';
 import { call, describeRef, evidenceOf } from './errors.ts';
 import { annotation } from './fields.ts';
@@ -13,13 +14,13 @@ import type { WorkloadInput } from './workload.ts';
 
 export type ObserveContext = ReadContext & { readonly operationKey: string };
 
-/** An observation that could not be made is not a failure: the answer is that nobody knows. */
+/** An observation that is not allowed is not a failure: the answer is that nobody knows. A blip is thrown: whoever asks may ask again. */
 export async function observeOrUnknown(act: () => Promise<Observation>): Promise<Observation> {
   try {
     return await act();
   } catch (error) {
     const evidence = evidenceOf(error);
-    if (evidence === undefined) throw error;
+    if (evidence === undefined || (error instanceof StepError && error.retryable)) throw error;
     return { state: 'unknown', evidence: `could not look: ${evidence}` };
   }
 }
@@ -88,6 +89,7 @@ export async function observeRollout(
     const state = verdict.state === 'failed' ? verdict.code : 'goes on';
     return {
       state: options.ours ? 'in-progress' : 'not-applied',
+      ...(options.ours && verdict.state === 'failed' && { stuck: true }),
       evidence: `${describeInput(input)} is as wanted, its rollout ${state}: ${verdict.text}`,
     };
   }

@@ -1,6 +1,7 @@
 import type { ReadContext } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { KubernetesObject } from '../../services/kubernetes.ts';
+import { outOfTime } from '../out-of-time.ts';
 import { readEvents } from './event-list.ts';
 import { isReady } from './fields.ts';
 import { readLog } from './log-lines.ts';
@@ -10,7 +11,7 @@ import { nameOf } from './target.ts';
 import type { WorkloadInput } from './workload.ts';
 
 // Enough to answer, short enough not to hold up the failure that it explains.
-const patience = 10_000;
+const patience = 5000;
 
 const hints: Readonly<Record<RolloutFailure, string>> = {
   'crash-loop': 'Read the log lines above; when the change caused it, roll back.',
@@ -42,7 +43,7 @@ export async function rolloutError(
       details,
       hint: hints[verdict.code],
     });
-  return new StepError('timeout', `${nameOf(input)} was not rolled out in time: ${verdict.text}.`, {
+  return outOfTime(ctx, `${nameOf(input)} was not rolled out in time: ${verdict.text}.`, {
     details,
     hint: 'It may still become ready: look at the pods; then resume, which looks again, or roll back.',
   });

@@ -4,6 +4,7 @@ import { StepError } from '../../engine/step-type.ts';
 import type { KubectlScaleOutputs, KubectlScaleWith } from '../../generated/types.ts';
 import type { KubernetesObject, PatchOptions } from '../../services/kubernetes.ts';
 import { kinds } from '../../services/kubernetes.ts';
+import { outOfTime } from '../out-of-time.ts';
 import { call } from './errors.ts';
 import { annotation, selectorOf } from './fields.ts';
 import { isOurs, judgeFields, observed, observeOrUnknown, observeRollout, replaced } from './observing.ts';
@@ -204,13 +205,9 @@ async function settle(ctx: RunContext, input: KubectlScaleWith, workload: Kubern
   } finally {
     stop.abort();
   }
-  throw new StepError(
-    'timeout',
-    `${nameOf(input)} is scaled to ${wanted}, but its pods did not end in time.`,
-    {
-      hint: 'Look for pods that hang in Terminating, and for finalizers.',
-    },
-  );
+  throw outOfTime(ctx, `${nameOf(input)} is scaled to ${wanted}, but its pods did not end in time.`, {
+    hint: 'Look for pods that hang in Terminating, and for finalizers.',
+  });
 }
 
 async function outputsOf(

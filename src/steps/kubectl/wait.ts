@@ -2,6 +2,7 @@ import type { ReadStepType } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { KubectlWaitOutputs, KubectlWaitWith } from '../../generated/types.ts';
 import type { KubernetesObject } from '../../services/kubernetes.ts';
+import { outOfTime } from '../out-of-time.ts';
 import { call } from './errors.ts';
 import { condition, textAt } from './fields.ts';
 import { parseJsonPath, valuesAt } from './json-path.ts';
@@ -53,7 +54,7 @@ export const wait: ReadStepType<KubectlWaitWith, KubectlWaitOutputs> = {
           lacking = `${left.length} of ${objects.length} not there yet: ${left.slice(0, 3).join(', ')}`;
           ctx.progress({ text: lacking });
         }
-        throw new StepError('timeout', `${queryName(input)}: ${lacking}.`, {
+        throw outOfTime(ctx, `${queryName(input)}: ${lacking}.`, {
           hint: 'Look at it with kubectl.describe: its conditions and events say what it waits for.',
         });
       });

@@ -3,6 +3,7 @@ import type { ReadContext, ReadStepType } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { MetricsCheckOutputs, MetricsCheckWith } from '../../generated/types.ts';
 import { KubernetesError, kinds } from '../../services/kubernetes.ts';
+import { outOfTime } from '../out-of-time.ts';
 import { parseExposition, selectSamples } from './exposition.ts';
 
 type Input = MetricsCheckWith;
@@ -130,7 +131,7 @@ async function rates(
   ctx.progress({ text: `reading again in ${read.over}` });
   await ctx.services.clock.sleep(parseDuration(read.over) ?? 0, ctx.signal);
   if (ctx.signal.aborted)
-    throw new StepError('timeout', `The time ran out before ${input.metric} could be read a second time.`);
+    throw outOfTime(ctx, `The time ran out before ${input.metric} could be read a second time.`);
   const second = await readAll(ctx, input, read.names);
   const seconds = Math.max(0.001, (ctx.services.clock.monotonic() - began) / 1000);
   return second.map((now, index): Reading => {
