@@ -54,6 +54,10 @@ export type JournaledEvent =
       readonly assumeYes: boolean;
       readonly interactive: boolean;
       readonly sandbox: boolean;
+      /** Longest wait, in milliseconds, that this session sits through instead of exiting with 10. */
+      readonly hold?: number;
+      /** Of a saved plan: its witnesses must still hold when a step needs them. */
+      readonly pinned?: true;
     }
   | {
       readonly type: 'run-continued';
@@ -63,6 +67,8 @@ export type JournaledEvent =
       readonly assumeYes: boolean;
       readonly flags: readonly string[];
       readonly reason?: string;
+      readonly windowEnd?: number;
+      readonly hold?: number;
     }
   | { readonly type: 'tail-repaired'; readonly bytes: number; readonly keptIn: string }
   | { readonly type: 'locked'; readonly locks: readonly string[] }
@@ -72,7 +78,9 @@ export type JournaledEvent =
   | {
       readonly type: 'evaluated';
       readonly id: string;
+      /** The id without the keys of `forEach` elements: the same for all instances of one node. */
       readonly node: string;
+      /** The container it was started in: '@steps', 'group', 'restart' for 'restart[a]', 'restart~verify'. */
       readonly parent: string;
       readonly block: BlockName;
       readonly name: string;
@@ -84,6 +92,8 @@ export type JournaledEvent =
       readonly deadline?: number;
       readonly confirm?: string;
       readonly items?: readonly { readonly key: string; readonly value: Json }[];
+      /** It failed to evaluate, a `failed` follows; evaluated again when the run continues. */
+      readonly incomplete?: true;
     }
   | {
       readonly type: 'skipped';
@@ -147,6 +157,8 @@ export type JournaledEvent =
       readonly id: string;
       readonly error: RunError;
       readonly handling: 'stop' | 'rollback' | 'continue' | 'ask';
+      /** The instance whose `onFailure` said so; absent: the default. */
+      readonly by?: string;
     }
   | { readonly type: 'unknown'; readonly id: string; readonly error: RunError }
   | {

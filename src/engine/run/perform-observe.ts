@@ -1,0 +1,181 @@
+import { formatDuration } from '../duration.ts';
+import type { Observation } from '../step-type.ts';
+import type { ActionOf } from './action.ts';
+import type { JournaledEvent, RunError } from './event.ts';
+import { handlingOf } from './handling.ts';
+import { failUnlessInterrupted } from './perform-change.ts';
+import { failureOf } from './run-error.ts';
+import type { Runtime } from './runtime.ts';
+import type { Instance } from './state.ts';
+import { askWorld, type Call, callFor, changeOf } from './step-call.ts';
+
+type Phase = ActionOf<'observe'>['phase'];
+
+/** Looks whether an effect is there, waits while it is on its way, and says what follows from it. */
+export async function observe(runtime: Runtime, id: string, phase: Phase): Promise<void> {
+  let call: Call;
+  let seen: Observation;
+  try {
+    call = callFor(runtime, id);
+    const found = await watch(runtime, call, phase);
+    if (found === undefined) return;
+    seen = found;
+  } catch (thrown) {
+    const { error } = failureOf(thrown);
+    if (phase === 'before') return failUnlessInterrupted(runtime, id, error);
+    if (runtime.interrupts() > 1) return;
+    // A failed look is never taken for "not there".
+    const evidence = `it could not be observed: ${error.message}`;
+    runtime.record([{ type: 'observed', id, phase, state: 'unknown', evidence }, doubt(id, evidence)], {
+      sync: true,
+    });
+    return;
+  }
+  const observed: JournaledEvent = {
+    type: 'observed',
+    id,
+    phase,
+    state: seen.state,
+    evidence: seen.evidence,
+    ...(seen.outputs === undefined ? {} : { outputs: seen.outputs }),
+    ...(seen.witnesses === undefined ? {} : { witnesses: seen.witnesses }),
+  };
+  const next =
+    phase === 'before'
+      ? beforeEffect(call, seen)
+      : phase === 'after'
+        ? afterEffect(call, seen)
+        : afterUndo(call, seen);
+  if (next === undefined || next.type !== 'failed') {
+    runtime.record(next === undefined ? [observed] : [observed, next], { sync: next !== undefined });
+    return;
+  }
+  const handling = handlingOf(runtime.plan, runtime.state(), id);
+  runtime.record([observed, { ...next, ...handling }], { sync: true });
+}
+
+const longestPause = 1000;
+
+async function watch(runtime: Runtime, call: Call, phase: Phase): Promise<Observation | undefined> {
+  const { instance } = call;
+  const type = changeOf(call);
+  const before = instance.before ?? { state: null, witnesses: [] };
+  const deadline = observeUntil(runtime, call, phase);
+  for (let pause = 100; ; pause = Math.min(pause * 2, longestPause)) {
+    const seen = await askWorld(runtime, call, (ctx) => type.observe(call.input, before, ctx));
+    const left = deadline - runtime.clock.now();
+    if (seen.state !== 'in-progress' || left <= 0) return seen;
+    if (runtime.interrupts() > 0) return undefined;
+    runtime.progress(instance.id, { text: seen.evidence });
+    await runtime.clock.sleep(Math.min(pause, left), runtime.stopping);
+  }
+}
+
+// An intent of an earlier session, or of before a human said 'retry', gets a whole time limit again.
+function observeUntil(runtime: Runtime, call: Call, phase: Phase): number {
+  const { deadline } = call.instance;
+  const again = runtime.clock.now() + call.timeout;
+  if (phase === 'before' || deadline === undefined) return again;
+  return deadline < runtime.state().sessionStart ? runtime.state().sessionStart + call.timeout : deadline;
+}
+
+function beforeEffect(call: Call, seen: Observation): JournaledEvent | undefined {
+  const { instance } = call;
+  const { id } = instance;
+  switch (seen.state) {
+    case 'not-applied':
+      return undefined;
+    case 'applied':
+      return {
+        type: 'skipped',
+        id,
+        node: id,
+        parent: instance.parent,
+        block: instance.block,
+        name: instance.name,
+        reason: 'already-applied',
+        text: `already as wanted: ${seen.evidence}`,
+        ...(seen.outputs === undefined ? {} : { outputs: seen.outputs }),
+      };
+    case 'in-progress':
+      return failedWith(id, {
+        code: 'busy',
+        message: `something like it is still going on: ${seen.evidence}`,
+      });
+    case 'conflict':
+      return failedWith(id, { code: 'conflict', message: seen.evidence });
+    case 'unknown':
+      return failedWith(id, { code: 'cannot-observe', message: seen.evidence });
+  }
+}
+
+function afterEffect(call: Call, seen: Observation): JournaledEvent | undefined {
+  const { instance } = call;
+  const { id, lastError } = instance;
+  switch (seen.state) {
+    case 'applied':
+      return undefined;
+    case 'not-applied':
+      return notApplied(instance, seen);
+    case 'in-progress':
+      return failedWith(id, {
+        code: 'timeout',
+        message: `not finished within ${formatDuration(call.timeout)}: ${seen.evidence}`,
+        ...(lastError === undefined ? {} : { details: [lastError.message] }),
+      });
+    case 'conflict':
+      return failedWith(id, { code: 'conflict', message: `somebody else has changed it: ${seen.evidence}` });
+    case 'unknown':
+      return doubt(id, seen.evidence);
+  }
+}
+
+function notApplied(instance: Instance, seen: Observation): JournaledEvent | undefined {
+  const { id, stage, lastError, retryAt } = instance;
+  if (stage === 'returned')
+    return failedWith(id, {
+      code: 'no-effect',
+      message: `it ended well but changed nothing: ${seen.evidence}`,
+    });
+  // A crash between intent and effect: it simply runs now.
+  if (stage !== 'doubtful' || lastError === undefined || retryAt !== undefined) return undefined;
+  return failedWith(id, lastError);
+}
+
+function afterUndo(call: Call, seen: Observation): JournaledEvent | undefined {
+  const { id, undo, undoError, retryAt } = call.instance;
+  switch (seen.state) {
+    case 'not-applied':
+      return { type: 'undone', id, evidence: seen.evidence };
+    case 'applied': {
+      if (undo === 'intended' || (undo === 'doubtful' && retryAt !== undefined)) return undefined;
+      const error = undoError ?? { code: 'still-there', message: `it is still there: ${seen.evidence}` };
+      return { type: 'undo-failed', id, error };
+    }
+    case 'in-progress':
+      return {
+        type: 'undo-failed',
+        id,
+        error: {
+          code: 'timeout',
+          message: `not finished within ${formatDuration(call.timeout)}: ${seen.evidence}`,
+        },
+      };
+    case 'conflict':
+      return { type: 'undo-failed', id, error: { code: 'conflict', message: seen.evidence } };
+    case 'unknown':
+      return doubt(id, seen.evidence);
+  }
+}
+
+function doubt(id: string, evidence: string): JournaledEvent {
+  return {
+    type: 'unknown',
+    id,
+    error: { code: 'outcome-unknown', message: evidence, hint: 'look at it yourself before you go on' },
+  };
+}
+
+function failedWith(id: string, error: RunError): JournaledEvent {
+  return { type: 'failed', id, error, handling: 'stop' };
+}

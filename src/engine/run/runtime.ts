@@ -1,0 +1,45 @@
+import type { Clock } from '../../services/clock.ts';
+import type { Prompt } from '../../services/prompt.ts';
+import type { ReadServices, Services } from '../../services/services.ts';
+import type { Plan } from '../plan/plan.ts';
+import type { StepSchema } from '../step-schema.ts';
+import type { StepRegistry } from '../step-type.ts';
+import type { Value } from '../value.ts';
+import type { Actor, JournaledEvent } from './event.ts';
+import type { RunLock } from './lock.ts';
+import type { RunState } from './state.ts';
+
+export type Fault = 'error' | 'timeout' | 'crash-before' | 'crash-after' | 'lost-answer';
+
+/** What actions work with. Given by the caller of `drive`. */
+export interface World {
+  readonly plan: Plan;
+  readonly steps: StepRegistry;
+  readonly schemas: Readonly<Record<string, StepSchema>>;
+  readonly services: Services;
+  /** The same world without its changing methods: for reads, `capture` and `observe`. */
+  readonly readServices: ReadServices;
+  readonly prompt: Prompt;
+  readonly clock: Clock;
+  readonly lock: RunLock;
+  readonly actor: Actor;
+  /** Root inputs; a secret is its `Secret`. */
+  readonly inputs: Readonly<Record<string, Value>>;
+  /** Of the sandbox: step or instance id → what goes wrong there, once. */
+  readonly faults?: ReadonlyMap<string, Fault>;
+  /** Ends this process at once; what the faults 'crash-before' and 'crash-after' do. */
+  readonly crash?: () => void;
+}
+
+/** A world with the run in it. */
+export interface Runtime extends World {
+  state(): RunState;
+  /** Appends to the journal, synced when asked, folds, and shows; in this order. */
+  record(events: readonly JournaledEvent[], options?: { readonly sync: boolean }): void;
+  progress(id: string, progress: { readonly text: string; readonly line?: string }): void;
+  interrupts(): number;
+  /** Aborted at the first interrupt: nothing new, no more polls or sleeps. */
+  readonly stopping: AbortSignal;
+  /** Aborted at the second: running operations are asked to stop. */
+  readonly aborting: AbortSignal;
+}

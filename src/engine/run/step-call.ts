@@ -1,0 +1,134 @@
+import type { StepNode } from '../read/runbook.ts';
+import { Secret, unsealSecrets } from '../secret.ts';
+import type { AnyStepType, ChangeStepType, ReadContext, RunContext, StepErrorOptions } from '../step-type.ts';
+import { StepError } from '../step-type.ts';
+import type { Value } from '../value.ts';
+import { bounded } from './deadline.ts';
+import { operationKey } from './operation-key.ts';
+import { failureOf } from './run-error.ts';
+import type { Runtime } from './runtime.ts';
+import type { Instance } from './state.ts';
+import { requireNode } from './structure.ts';
+import { get } from './table.ts';
+
+/** A step type whose input was proven by its schema. */
+export type AnyChange = ChangeStepType<never, object>;
+
+/** A leaf instance with everything a call to its step type needs. */
+export interface Call {
+  readonly instance: Instance;
+  readonly node: StepNode;
+  readonly type: AnyStepType;
+  /** With its secrets back in place. */
+  readonly input: never;
+  readonly timeout: number;
+}
+
+export function callFor(runtime: Runtime, id: string): Call {
+  const instance = get(runtime.state().instances, id);
+  const node = requireNode(runtime.plan, id);
+  if (instance === undefined || node.kind !== 'step') throw new RangeError(`"${id}" is no step of this run`);
+  const type = runtime.steps.get(node.uses);
+  if (type === undefined)
+    throw new StepError(
+      'unknown-step-type',
+      `there is no step type "${node.uses}" in this version`,
+      notApplied,
+    );
+  const secrets = secretsOf(runtime.inputs);
+  const input = unsealSecrets(instance.with ?? {}, (name) => {
+    const secret = secrets.get(name);
+    if (secret !== undefined) return secret;
+    throw new StepError('secret-missing', `the secret "${name}" is not at hand`, {
+      ...notApplied,
+      hint: 'give it again and resume the run',
+    });
+  });
+  return { instance, node, type, input: input as never, timeout: instance.timeout ?? 60_000 };
+}
+
+export function changeOf(call: Call): AnyChange {
+  if (call.type.effect === 'change') return call.type;
+  throw new StepError('not-a-change', `${call.type.type} cannot change anything`, notApplied);
+}
+
+const notApplied: StepErrorOptions = { outcome: 'not-applied' };
+
+export function readContext(
+  runtime: Runtime,
+  call: Call,
+  limit: { readonly deadline: number; readonly signal: AbortSignal },
+): ReadContext & { readonly operationKey: string } {
+  const { id } = call.instance;
+  const run = runtime.state().run;
+  return {
+    services: runtime.readServices,
+    signal: limit.signal,
+    runId: run,
+    instance: id,
+    deadline: limit.deadline,
+    operationKey: call.instance.operationKey ?? operationKey(run, id),
+    progress: (progress) => runtime.progress(id, progress),
+  };
+}
+
+export function runContext(
+  runtime: Runtime,
+  call: Call,
+  limit: { readonly deadline: number; readonly signal: AbortSignal },
+): RunContext {
+  const { id, checkpoint } = call.instance;
+  return {
+    ...readContext(runtime, call, limit),
+    services: runtime.services,
+    ...(checkpoint === undefined ? {} : { resumed: checkpoint }),
+    checkpoint: async (data) => {
+      runtime.record([{ type: 'checkpoint', id, data }], { sync: true });
+    },
+  };
+}
+
+const firstPause = 250;
+const patience = 15_000;
+
+/**
+ * A question to the world that changes nothing: asked again for a while when the failure is one that passes, so that a blip of the API
+ * server does not fail a step or leave its outcome unknown.
+ */
+export async function askWorld<T>(
+  runtime: Runtime,
+  call: Call,
+  ask: (ctx: ReadContext & { readonly operationKey: string }) => Promise<T>,
+): Promise<T> {
+  const started = runtime.clock.now();
+  for (let pause = firstPause; ; pause *= 2) {
+    const deadline = runtime.clock.now() + call.timeout;
+    try {
+      return await bounded(runtime, { deadline, timeout: call.timeout }, (signal) =>
+        ask(readContext(runtime, call, { deadline, signal })),
+      );
+    } catch (thrown) {
+      const { error } = failureOf(thrown);
+      const over = runtime.clock.now() + pause - started > patience || error.code === 'timeout';
+      if (error.retryable !== true || over || runtime.interrupts() > 0) throw thrown;
+      runtime.progress(call.instance.id, { text: `${error.message}; asking again` });
+      await runtime.clock.sleep(pause, runtime.stopping);
+    }
+  }
+}
+
+const byInputs = new WeakMap<object, ReadonlyMap<string, Secret>>();
+
+function secretsOf(inputs: Readonly<Record<string, Value>>): ReadonlyMap<string, Secret> {
+  const known = byInputs.get(inputs);
+  if (known !== undefined) return known;
+  const secrets = new Map<string, Secret>();
+  const visit = (value: Value): void => {
+    if (value instanceof Secret) secrets.set(value.name, value);
+    else if (typeof value === 'object' && value !== null)
+      for (const item of Object.values(value)) visit(item);
+  };
+  visit(inputs);
+  byInputs.set(inputs, secrets);
+  return secrets;
+}
