@@ -1,5 +1,5 @@
 import { type ASTNode, TypeError as CelTypeError, Environment, EvaluationError } from '@marcbachmann/cel-js';
-import { ExpressionError, environmentOptions, parseExpression } from './expression-syntax.ts';
+import { celSummary, ExpressionError, environmentOptions, parseExpression } from './expression-syntax.ts';
 import { nesting, type Reference, sourceOf, visitNodes, visitReferences } from './expression-tree.ts';
 import { type Needs, needsOf, withOperators } from './expression-types.ts';
 import { fromCel, HiddenValue, largestCollection, toCel } from './expression-values.ts';
@@ -25,7 +25,8 @@ interface Program {
 
 const environment = withOperators(new Environment({ ...environmentOptions, unlistedVariablesAreDyn: true }))
   .registerType('Secret', { ctor: HiddenValue, fields: {} })
-  .registerFunction('string.matchesPattern(string): bool', matchesPattern);
+  .registerFunction('string.matchesPattern(string): bool', matchesPattern)
+  .registerFunction('durationWithDays(string): google.protobuf.Duration', durationWithDays);
 
 const programs = new Map<string, Program>();
 
@@ -78,14 +79,27 @@ function compile(text: string): Program {
   let splits = false;
   visitNodes(ast, (node) => {
     if (node.op === 'rcall' && node.args[0] === 'split') splits = true;
-    useOurPatterns(node);
+    useOurFunctions(node);
   });
   return { run: parsed.program, read, paths, needs: needsOf(paths), nesting: nesting(ast), splits };
 }
 
-/** The library's `matches` runs a backtracking engine; ours takes linear time. */
-function useOurPatterns(node: ASTNode): void {
+/** The library's `matches` runs a backtracking engine, ours takes linear time; its `duration` knows no days. */
+function useOurFunctions(node: ASTNode): void {
   if (node.op === 'rcall' && node.args[0] === 'matches') node.args[0] = 'matchesPattern';
+  if (node.op === 'call' && node.args[0] === 'duration') node.args[0] = 'durationWithDays';
+}
+
+const parseHours = new Environment().registerVariable('text', 'string').parse('duration(text)');
+
+function durationWithDays(text: string): unknown {
+  const hours = text.replace(/^(\d+)d/, (_, days: string) => `${BigInt(days) * 24n}h`);
+  try {
+    return parseHours({ text: hours });
+  } catch (error) {
+    // Without the inner node: the library attaches the call that the author wrote.
+    throw new EvaluationError(celSummary(error));
+  }
 }
 
 function matchesPattern(text: string, source: string): boolean {

@@ -23,6 +23,7 @@ export function lintNode(node: ASTNode, schemas: readonly Schema[]): readonly Ex
   if (node.op === 'in') return enumMembership(node.args, schemas);
   if (node.op === '/') return division(node, node.args, schemas);
   if (node.op === 'rcall' && node.args[0] === 'matches') return pattern(node.args[2][0]);
+  if (node.op === 'call' && node.args[0] === 'duration') return durationText(node.args[1][0]);
   return [];
 }
 
@@ -107,6 +108,22 @@ function pattern(argument: ASTNode | undefined): readonly ExpressionProblem[] {
     return [{ ...place, message: 'the pattern of matches() is a text in quotes' }];
   const compiled = compilePattern(argument.args);
   return compiled.ok ? [] : [{ ...place, message: `pattern: ${compiled.message}` }];
+}
+
+/** A literal that no run could read. */
+function durationText(argument: ASTNode | undefined): readonly ExpressionProblem[] {
+  if (argument?.op !== 'value' || typeof argument.args !== 'string') return [];
+  if (/^[-+]?(\d+d)?(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))*$/.test(argument.args) && /\d/.test(argument.args))
+    return [];
+  return [
+    {
+      code: 'cel-type',
+      severity: 'error',
+      message: `"${argument.args}" is no duration`,
+      ...rangeOf(argument),
+      hint: 'write a text such as "90s", "5m" or "1h30m"',
+    },
+  ];
 }
 
 const resultTypes: Readonly<Record<string, string>> = {

@@ -74,6 +74,14 @@ const rules: readonly { readonly pattern: RegExp; tell(match: readonly string[])
     tell: ([, index, size = '0']) => ({ message: `there is no element ${index}: the list has ${size}` }),
   },
   { pattern: /no such key: (.+)$/, tell: ([, key]) => ({ message: `there is no "${key}"` }) },
+  {
+    pattern: /invalid duration string: '?(.*?)'?$/,
+    tell: () => ({ message: 'this is no duration', hint: 'write a text such as "90s", "5m" or "1h30m"' }),
+  },
+  {
+    pattern: /^timestamp\(\) requires/,
+    tell: () => ({ message: 'this is no timestamp', hint: 'write a text such as "2026-01-31T12:00:00Z"' }),
+  },
   { pattern: /unknown variable: (.+)$/, tell: ([, name]) => ({ message: `there is no "${name}"` }) },
   {
     pattern: /expression of type '(.+)' cannot be range/,
@@ -85,7 +93,8 @@ const rules: readonly { readonly pattern: RegExp; tell(match: readonly string[])
 export function explained(error: unknown): Told {
   const summary = celSummary(error)
     .replace(/dyn<([^<>]+)>/g, '$1')
-    .replaceAll('matchesPattern', 'matches');
+    .replaceAll('matchesPattern', 'matches')
+    .replaceAll('durationWithDays', 'duration');
   for (const { pattern, tell } of rules) {
     const match = pattern.exec(summary);
     if (match !== null) return tell(match);

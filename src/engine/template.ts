@@ -67,7 +67,7 @@ export function renderForDisplay(
 }
 
 /** '‹known after restart›', as plans show it. */
-export function knownAfter(after: readonly string[]): string {
+function knownAfter(after: readonly string[]): string {
   return `‹known after ${after.join(', ')}›`;
 }
 

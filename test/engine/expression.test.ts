@@ -55,6 +55,8 @@ describe('evaluateExpression', () => {
     ['{"a": outputs.count, "b": [1.5]}', { a: 2, b: [1.5] }],
     ['duration("1h30m")', '5400s'],
     ['duration("90s") < duration("2m")', true],
+    ['duration("2d") == duration("48h") && duration("1d12h") == duration("36h")', true],
+    ['["5m"].all(d, duration(d) < duration("1d"))', true],
     ['timestamp("2024-01-01T00:00:00Z") + duration("1h")', '2024-01-01T01:00:00.000Z'],
     ['[outputs.text, outputs.count].size()', 2],
   ])('%s', (text, expected) => {
@@ -66,6 +68,12 @@ describe('evaluateExpression', () => {
     ['missing.x == 1', 'missing: there is no "missing"'],
     ['outputs.pods[7].name', 'outputs.pods[7]: there is no element 7: the list has 2'],
     ['outputs.text > 3', 'outputs.text > 3: ">" does not compare text with a whole number'],
+    ['duration(outputs.text) > duration("5m")', 'duration(outputs.text): this is no duration'],
+    ['timestamp(outputs.text) == timestamp(0)', 'timestamp(outputs.text): this is no timestamp'],
+    [
+      'outputs.text.matches("(?=a)")',
+      'pattern "(?=a)": look-around and other groups "(?…" are not supported',
+    ],
     ['1 / 0', '1 / 0: division by zero'],
     ['outputs.count ==', 'outputs.count ==: the expression ends too early'],
     ['9007199254740993', 'the whole number 9007199254740993 is too large'],
