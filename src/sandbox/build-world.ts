@@ -1,0 +1,43 @@
+import { startControllers } from './controllers/dispatch.ts';
+import { startKubelet } from './kubelet/kubelet.ts';
+import { startScheduler } from './kubelet/scheduler.ts';
+import { Random } from './random.ts';
+import { AGE, seedCluster } from './seed/cluster.ts';
+import { Store } from './store.ts';
+import { Timeline } from './timeline.ts';
+import type { World } from './world.ts';
+
+export interface WorldOptions {
+  /** The operator of a compute cluster runs here too; true unless told otherwise. */
+  readonly nvcaOperator?: boolean;
+}
+
+const FIRST_EPOCH = Date.UTC(2026, 0, 5, 9, 0, 0);
+
+/** When a run in the sandbox begins: 2026-01-05T09:00:00Z plus one minute for each unit of the seed, within a year. */
+export function epochOf(seed: number): number {
+  return FIRST_EPOCH + (Math.abs(Math.trunc(seed)) % 525_600) * 60_000;
+}
+
+/** A settled control plane. The same seed gives the same world, to the last UID. */
+export function buildWorld(seed: number, options: WorldOptions): World {
+  const epoch = epochOf(seed);
+  const world: World = {
+    seed,
+    epoch,
+    timeline: new Timeline(epoch - AGE),
+    random: new Random(seed),
+    store: new Store(),
+    owners: new Map(),
+    runtimes: new Map(),
+    openbao: new Map(),
+    denials: [],
+    troubles: [],
+    unreachableUntil: 0,
+  };
+  startControllers(world);
+  startScheduler(world);
+  startKubelet(world);
+  seedCluster(world, { nvcaOperator: options.nvcaOperator ?? true });
+  return world;
+}

@@ -1,0 +1,68 @@
+import { SandboxError } from './world-file.ts';
+
+export type FaultKind = 'error' | 'timeout' | 'crash-before' | 'crash-after' | 'lost-answer';
+
+export interface Fault {
+  /** A step's instance id; without `[key]` parts it means the first instance of that step that gets there. */
+  readonly step: string;
+  readonly kind: FaultKind;
+}
+
+/**
+ * What goes wrong on purpose. Each fault happens once in the life of a run: taking it is recorded in the world's file first,
+ * so that a resumed run does not crash again at the same place.
+ */
+export interface FaultPlan {
+  readonly faults: readonly Fault[];
+  /**
+   * The fault due for an instance: 'before' its effect starts (error, timeout, crash-before) or 'after' it is made (crash-after).
+   * 'answer' belongs to the sandbox's services: the next changing call of the instance takes effect and its answer is lost.
+   */
+  take(instance: string, point: 'before' | 'after' | 'answer'): FaultKind | undefined;
+}
+
+const KINDS: readonly FaultKind[] = ['error', 'timeout', 'crash-before', 'crash-after', 'lost-answer'];
+const POINTS: Readonly<Record<FaultKind, 'before' | 'after' | 'answer'>> = {
+  error: 'before',
+  timeout: 'before',
+  'crash-before': 'before',
+  'crash-after': 'after',
+  'lost-answer': 'answer',
+};
+
+/** 'restart=crash-after' as given to `--fault`. Throws `SandboxError` with what may be written instead. */
+export function parseFault(text: string): Fault {
+  const at = text.lastIndexOf('=');
+  const step = text.slice(0, Math.max(0, at)).trim();
+  const kind = KINDS.find((known) => known === text.slice(at + 1).trim());
+  if (at > 0 && step !== '' && kind !== undefined) return { step, kind };
+  throw new SandboxError(
+    `--fault ${JSON.stringify(text)} is no fault.`,
+    `Write STEP=KIND, where KIND is one of ${KINDS.join(', ')}.`,
+  );
+}
+
+function isMeant(fault: Fault, instance: string): boolean {
+  return fault.step === instance || fault.step === instance.replace(/\[[^\]]*\]/g, '');
+}
+
+/** `taken`: indices that earlier processes took; `record` is called before a fault is handed out. */
+export function createFaultPlan(
+  faults: readonly Fault[],
+  history: { readonly taken: Iterable<number>; readonly record: (index: number) => void },
+): FaultPlan {
+  const taken = new Set(history.taken);
+  return {
+    faults,
+    take: (instance, point) => {
+      const index = faults.findIndex(
+        (fault, at) => !taken.has(at) && POINTS[fault.kind] === point && isMeant(fault, instance),
+      );
+      const fault = faults[index];
+      if (fault === undefined) return undefined;
+      taken.add(index);
+      history.record(index);
+      return fault.kind;
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import type { JsonObject } from '../engine/json.ts';
+import { buildWorld, type WorldOptions } from './build-world.ts';
+import { hasPendingRequests, VirtualClock } from './clock.ts';
+import { type Command, type Outcome, recordOf, run } from './commands.ts';
+import { createFaultPlan, type Fault, type FaultPlan } from './faults.ts';
+import type { World } from './world.ts';
+import { memoryWorldFile, openWorldFile, SandboxError } from './world-file.ts';
+
+/** The world with its clock and its file. */
+export interface Machine {
+  readonly world: World;
+  readonly clock: VirtualClock;
+  readonly faults: FaultPlan;
+  /** Writes a command down, then does it. */
+  perform(command: Command): Outcome;
+  close(): void;
+}
+
+export interface MachineOptions {
+  /** The run's folder; undefined keeps the world in memory. */
+  readonly folder: string | undefined;
+  readonly seed: number;
+  readonly faults: readonly Fault[];
+  readonly world: WorldOptions;
+  readonly isBusy?: () => boolean;
+  readonly beforeJump?: (ms: number) => Promise<void>;
+}
+
+/** Of the simulation: a world written by another one would be replayed differently. */
+const FORMAT = 1;
+
+function header(options: MachineOptions): JsonObject {
+  return { sandbox: FORMAT, seed: options.seed, options: { ...options.world } };
+}
+
+function checkHeader(found: JsonObject, options: MachineOptions): void {
+  const wanted = header(options);
+  if (JSON.stringify(found) === JSON.stringify(wanted)) return;
+  throw new SandboxError(
+    `The sandbox's world in ${options.folder ?? 'memory'} was begun with ${JSON.stringify(found)}, not with ${JSON.stringify(wanted)}.`,
+    'Resume with the version and the seed that started the run, or start a new one.',
+  );
+}
+
+function replay(world: World, records: readonly JsonObject[]): readonly number[] {
+  const taken: number[] = [];
+  for (const record of records) {
+    const { t, fault } = record;
+    if (typeof t === 'number') world.timeline.advance(t);
+    if (typeof fault === 'number') taken.push(fault);
+    else if (typeof record.do === 'string') run(world, record as unknown as Command);
+  }
+  return taken;
+}
+
+/** Builds the world of a seed, or brings back the one that a run's folder holds. */
+export function startMachine(options: MachineOptions): Machine {
+  const { file, records } = options.folder === undefined ? memoryWorldFile() : openWorldFile(options.folder);
+  const [first, ...rest] = records;
+  if (first !== undefined) checkHeader(first, options);
+  const world = buildWorld(options.seed, options.world);
+  if (first === undefined) file.append(header(options));
+  const taken = replay(world, rest);
+  const clock = new VirtualClock({
+    timeline: world.timeline,
+    epoch: world.epoch,
+    record: (now) => file.append({ t: now }),
+    isBusy: options.isBusy ?? hasPendingRequests,
+    ...(options.beforeJump === undefined ? {} : { beforeJump: options.beforeJump }),
+  });
+  const faults = createFaultPlan(options.faults, {
+    taken,
+    record: (index) => file.append({ t: world.timeline.now, fault: index }),
+  });
+  return {
+    world,
+    clock,
+    faults,
+    perform: (command) => {
+      clock.touch();
+      file.append(recordOf(clock.now(), command));
+      return run(world, command);
+    },
+    close: () => file.close(),
+  };
+}

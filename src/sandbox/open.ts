@@ -1,0 +1,103 @@
+import type { InputSpec } from '../engine/read/runbook.ts';
+import type { Value } from '../engine/value.ts';
+import type { FileReader } from '../services/files.ts';
+import { createFileReader } from '../services/files-node.ts';
+import type { ProcessRunner } from '../services/process.ts';
+import type { Prompt } from '../services/prompt.ts';
+import { createServiceDirectory, type ServiceEntry } from '../services/service-directory.ts';
+import type { Services } from '../services/services.ts';
+import { type SandboxControl, sandboxControl } from './control.ts';
+import type { Fault, FaultPlan } from './faults.ts';
+import { sandboxHttp } from './http.ts';
+import { inputsFor } from './inputs.ts';
+import { sandboxKubernetes } from './kubernetes.ts';
+import { startMachine } from './machine.ts';
+import { sandboxOpenBao } from './openbao/service.ts';
+import { heldProcess, sandboxProcess } from './programs.ts';
+
+export interface SandboxOptions {
+  /** The run's folder, where the world is kept in `world.jsonl`; absent: in memory only. */
+  readonly dir?: string | undefined;
+  readonly seed: number;
+  readonly faults?: readonly Fault[];
+  /** Entries of the service inventory. */
+  readonly inventory?: readonly ServiceEntry[];
+  /** Run real local programs through this instead of simulated ones. */
+  readonly process?: ProcessRunner;
+  /** Local files for steps; the real ones unless given. */
+  readonly files?: FileReader;
+  /** False leaves the NVCA Operator out, as in a control plane without a compute cluster. */
+  readonly nvcaOperator?: boolean;
+  /** Awaited before virtual time jumps over `ms`, so that a human can watch it pass. */
+  readonly beforeJump?: (ms: number) => Promise<void>;
+  /** Is work under way that virtual time must wait for? Pending requests of this process unless given. */
+  readonly isBusy?: () => boolean;
+}
+
+export interface Sandbox {
+  readonly services: Services;
+  /** The same world for one step instance: faults planned for it apply to its changing calls. */
+  servicesFor(instance: string): Services;
+  readonly faults: FaultPlan;
+  /** Values for inputs that nobody gave. */
+  inputs(specs: Readonly<Record<string, InputSpec>>): Readonly<Record<string, Value>>;
+  /** Virtual time stands still while a human is asked. */
+  wrapPrompt(prompt: Prompt): Prompt;
+  /** Makes things go wrong in the simulated cluster; what it does is part of the world. */
+  readonly control: SandboxControl;
+  close(): void;
+}
+
+/**
+ * A simulated control plane in this process. With a folder, every change is in its file before it is answered, and the same folder
+ * opened again goes on where the last process ended, however it ended. Throws `SandboxError`.
+ * Reads no kubeconfig, no environment, and opens no connection.
+ */
+export function openSandbox(options: SandboxOptions): Sandbox {
+  const machine = startMachine({
+    folder: options.dir,
+    seed: options.seed,
+    faults: options.faults ?? [],
+    world: { nvcaOperator: options.nvcaOperator ?? true },
+    ...(options.isBusy === undefined ? {} : { isBusy: options.isBusy }),
+    ...(options.beforeJump === undefined ? {} : { beforeJump: options.beforeJump }),
+  });
+  const files = options.files ?? createFileReader();
+  const servicesFor = (instance: string | undefined): Services => {
+    const caller = { instance };
+    const kubernetes = sandboxKubernetes(machine, caller);
+    return {
+      clock: machine.clock,
+      directory: createServiceDirectory(options.inventory ?? [], kubernetes),
+      files,
+      http: sandboxHttp(machine, kubernetes),
+      kubernetes,
+      openbao: sandboxOpenBao(machine, kubernetes, caller),
+      process:
+        options.process === undefined
+          ? sandboxProcess(machine, caller)
+          : heldProcess(machine, options.process),
+    };
+  };
+  return {
+    services: servicesFor(undefined),
+    servicesFor,
+    faults: machine.faults,
+    inputs: (specs) => inputsFor(machine.world, specs),
+    wrapPrompt: (prompt) => {
+      const held = async <T>(work: Promise<T>): Promise<T> => {
+        const release = machine.clock.hold();
+        return work.finally(release);
+      };
+      return {
+        interactive: prompt.interactive,
+        confirm: (question, signal) => held(prompt.confirm(question, signal)),
+        choose: (question, choices, signal) => held(prompt.choose(question, choices, signal)),
+        secret: (name, question, signal) => held(prompt.secret(name, question, signal)),
+        text: (question, signal) => held(prompt.text(question, signal)),
+      };
+    },
+    control: sandboxControl(machine),
+    close: () => machine.close(),
+  };
+}

@@ -1,0 +1,108 @@
+import { kinds } from '../services/kubernetes.ts';
+import { find, keyOf } from './kubelet/containers.ts';
+import type { ContainerRuntime } from './kubelet/runtime.ts';
+import type { Machine } from './machine.ts';
+import { metricsText } from './metrics.ts';
+import type { Container, Pod } from './objects.ts';
+import { answerBao } from './openbao/http.ts';
+import type { World } from './world.ts';
+
+export interface PodPort {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly port: number;
+}
+
+export interface PodRequest extends PodPort {
+  readonly method: string;
+  /** Path and query. */
+  readonly url: string;
+  readonly token: string | undefined;
+}
+
+export interface PodAnswer {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+/** Ports that speak something else than HTTP. */
+const OTHER_PROTOCOLS = new Set(['grpc', 'worker', 'cql', 'intra', 'nats', 'cluster', 'https-internal']);
+
+interface Listener {
+  readonly pod: Pod;
+  readonly container: ContainerRuntime;
+  readonly spec: Container;
+  readonly portName: string;
+}
+
+function listener(world: World, target: PodPort): Listener | undefined {
+  const pod = world.store.get<Pod>(kinds.pods, target.namespace, target.pod);
+  const running = pod === undefined ? undefined : find(world, keyOf(pod));
+  for (const spec of pod?.spec.containers ?? []) {
+    const port = spec.ports?.find(({ containerPort }) => containerPort === target.port);
+    const container = running?.runtime.containers.find(({ name, init }) => name === spec.name && !init);
+    const alive =
+      container?.run !== undefined && container.run.finished === undefined && container.waiting === undefined;
+    if (pod !== undefined && port !== undefined && container !== undefined && alive)
+      return { pod, container, spec, portName: port.name ?? '' };
+  }
+  return undefined;
+}
+
+/** Which run of a container listens on the port; undefined when none does. */
+export function runOf(world: World, target: PodPort): string | undefined {
+  return listener(world, target)?.container.run?.id;
+}
+
+function json(status: number, value: unknown): PodAnswer {
+  return { status, type: 'application/json', body: JSON.stringify(value) };
+}
+
+function health(ready: boolean): PodAnswer {
+  return json(ready ? 200 : 503, { status: ready ? 'UP' : 'DOWN' });
+}
+
+function nats(world: World, found: Listener, path: string): PodAnswer | undefined {
+  const peers = world.store
+    .all<Pod>(kinds.pods, found.pod.metadata.namespace)
+    .filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === 'nats');
+  if (path === '/healthz')
+    return json(found.container.ready ? 200 : 503, { status: found.container.ready ? 'ok' : 'unavailable' });
+  if (path === '/routez') return json(200, { num_routes: peers.length - 1 });
+  if (path === '/varz')
+    return json(200, { server_name: found.pod.metadata.name, version: '2.11.17', jetstream: {} });
+  if (path === '/jsz')
+    return json(200, {
+      streams: 2,
+      consumers: 4,
+      meta_cluster: { leader: peers[0]?.metadata.name, cluster_size: peers.length },
+    });
+  return undefined;
+}
+
+/** What a pod answers on one of its ports; undefined when the port speaks another protocol. */
+export function answerHttp(machine: Machine, request: PodRequest): PodAnswer | undefined {
+  const { world } = machine;
+  const found = listener(world, request);
+  if (found === undefined || OTHER_PROTOCOLS.has(found.portName)) return undefined;
+  const { pathname, searchParams } = new URL(request.url, 'http://pod');
+  if (found.spec.name === 'openbao')
+    return answerBao(machine, { ...request, path: pathname, query: searchParams });
+  if (request.method !== 'GET' && request.method !== 'HEAD')
+    return json(405, { error: 'method not allowed' });
+  if (found.spec.name === 'nats') {
+    const answer = nats(world, found, pathname);
+    if (answer !== undefined) return answer;
+  }
+  if (pathname === '/metrics')
+    return {
+      status: 200,
+      type: 'text/plain; version=0.0.4',
+      body: metricsText(world, found.pod, found.container),
+    };
+  const known =
+    /^\/(?:health|healthz|readyz|livez)(?:\/(?:readiness|liveness|ready))?$|^\/(?:actuator|admin)\/health(?:\/(?:readiness|liveness))?$/;
+  if (known.test(pathname)) return health(found.container.ready || /live/.test(pathname));
+  return json(404, { error: 'not found' });
+}

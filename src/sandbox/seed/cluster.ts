@@ -1,0 +1,94 @@
+import { kinds } from '../../services/kubernetes.ts';
+import { createObject } from '../api.ts';
+import { otherKinds } from '../catalog.ts';
+import { timestamp } from '../objects.ts';
+import type { Fields } from '../patch.ts';
+import type { World } from '../world.ts';
+import { networkServices, workload } from './manifests.ts';
+import { seededServices } from './services.ts';
+
+/** How old the seeded world is when a run begins, in milliseconds: one day. */
+export const AGE = 86_400_000;
+
+/** Names of the Kubernetes namespaces that every cluster has. */
+const SYSTEM = ['default', 'kube-node-lease', 'kube-public', 'kube-system'];
+const NODES = 3;
+
+function node(world: World, at: number): void {
+  const name = `sandbox-node-${at}`;
+  const now = timestamp(world.timeline.now);
+  const amounts = { cpu: '16', memory: '64Gi', pods: '110' };
+  world.store.put(otherKinds.nodes, {
+    apiVersion: 'v1',
+    kind: 'Node',
+    metadata: {
+      name,
+      uid: world.random.uuid(),
+      resourceVersion: '',
+      creationTimestamp: now,
+      labels: { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'amd64' },
+    },
+    spec: {},
+    status: {
+      allocatable: amounts,
+      capacity: amounts,
+      conditions: [{ type: 'Ready', status: 'True', reason: 'KubeletReady', lastTransitionTime: now }],
+      nodeInfo: { kubeletVersion: 'v1.34.4', architecture: 'amd64', operatingSystem: 'linux' },
+    },
+  });
+}
+
+/** The root token of the seeded OpenBao: made from the seed, worth nothing anywhere else. */
+export function rootToken(seed: number): string {
+  return `s.sandbox-root-${seed}`;
+}
+
+function secrets(world: World): readonly Fields[] {
+  const secret = (name: string, stringData: Fields): Fields => ({
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { name, namespace: 'vault-system' },
+    stringData,
+  });
+  const key = Buffer.from(world.random.hex(64), 'hex').toString('base64');
+  return [
+    secret('openbao-server-root-token', { root_token: rootToken(world.seed) }),
+    secret('openbao-server-unseal', { unseal_key: key }),
+  ];
+}
+
+/** Fills an empty world with the control plane and lets a day pass, so that everything has settled and has an age. */
+export function seedCluster(world: World, given: { readonly nvcaOperator: boolean }): void {
+  const services = seededServices(given);
+  const create = (manifest: Fields) => createObject(world, manifest, { dryRun: false, manager: 'helm' });
+  const platform = [...new Set(services.map(({ namespace }) => namespace))].sort();
+  for (const name of [...SYSTEM, ...platform])
+    create({
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: {
+        name,
+        labels: {
+          'kubernetes.io/metadata.name': name,
+          ...(SYSTEM.includes(name) ? {} : { 'nvcf/platform': 'true' }),
+        },
+      },
+      spec: { finalizers: ['kubernetes'] },
+    });
+  for (let at = 1; at <= NODES; at += 1) node(world, at);
+  for (const manifest of secrets(world)) create(manifest);
+  for (const name of ['nvcf-api-env', 'nvcf-api-vault-agent-tpl'])
+    create({
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name, namespace: 'nvcf' },
+      data: { profile: 'ncp-prod' },
+    });
+  for (const service of services) {
+    for (const manifest of networkServices(service)) create(manifest);
+    create(workload(service));
+  }
+  world.timeline.advance(world.epoch);
+  for (const event of world.store.all(kinds.events)) world.store.remove(kinds.events, event);
+  world.store.compact();
+}

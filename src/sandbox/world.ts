@@ -1,0 +1,45 @@
+import type { PodRuntime } from './kubelet/runtime.ts';
+import type { BaoCluster } from './openbao/state.ts';
+import type { Owners } from './ownership.ts';
+import type { Random } from './random.ts';
+import type { Store } from './store.ts';
+import type { Timeline } from './timeline.ts';
+
+/** A rule that refuses (403); absent fields match anything. */
+export interface Denial {
+  readonly verb?: string;
+  /** Plural: 'deployments', 'pods/exec'. */
+  readonly resource?: string;
+  readonly namespace?: string;
+}
+
+/** The next calls that fit are answered like this; absent fields match anything. */
+export interface Trouble extends Denial {
+  /** Absent: no answer at all. */
+  readonly status?: number;
+  /** The call takes effect before its answer is lost. */
+  readonly applied: boolean;
+  times: number;
+}
+
+/** The simulated control plane: a deterministic machine that is moved by commands and by time, and by nothing else. */
+export interface World {
+  readonly seed: number;
+  readonly epoch: number;
+  readonly timeline: Timeline;
+  readonly random: Random;
+  readonly store: Store;
+  /** By the UID of the object. */
+  readonly owners: Map<string, Owners>;
+  /** By the UID of the pod. */
+  readonly runtimes: Map<string, PodRuntime>;
+  /** By namespace. */
+  readonly openbao: Map<string, BaoCluster>;
+  readonly denials: Denial[];
+  readonly troubles: Trouble[];
+  /** Outages of the API server end at this time. */
+  unreachableUntil: number;
+}
+
+/** Time that a controller takes to notice a change, in milliseconds. */
+export const CONTROLLER_LAG = 10;
