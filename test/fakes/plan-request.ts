@@ -1,11 +1,12 @@
 import { makePlan, type Planned, type PlanRequest } from '../../src/engine/plan/make-plan.ts';
 import type { Forecast, PlannedInput } from '../../src/engine/plan/plan.ts';
-import type { Runbook } from '../../src/engine/read/runbook.ts';
+import type { Runbook, SecretSource } from '../../src/engine/read/runbook.ts';
 import { type FakeWorld, fakeSchemas, fakeServices, fakeSteps } from './plan-steps.ts';
 
 export interface PlanMore {
   readonly inputs?: Readonly<Record<string, string | number | boolean | readonly string[]>>;
   readonly secrets?: PlanRequest['secrets'];
+  readonly secretSources?: Readonly<Record<string, SecretSource>>;
   readonly options?: Partial<PlanRequest['options']>;
   readonly services?: PlanRequest['services'];
   readonly signal?: AbortSignal;
@@ -16,9 +17,13 @@ export function planOf(runbook: Runbook, world: FakeWorld, more: PlanMore = {}):
     name,
     { type: Array.isArray(value) ? 'list' : 'string', value, given: true },
   ]);
+  const secrets = Object.entries(more.secretSources ?? {}).map(([name, from]): [string, PlannedInput] => [
+    name,
+    { type: 'secret', from },
+  ]);
   return makePlan({
     runbook,
-    inputs: Object.fromEntries(inputs),
+    inputs: Object.fromEntries([...inputs, ...secrets]),
     secrets: more.secrets ?? {},
     steps: fakeSteps(world),
     schemas: fakeSchemas(),

@@ -94,35 +94,27 @@ async function deniedOf(
 ): Promise<readonly Denied[]> {
   const groups = new Map<string, KubernetesAccess[]>();
   for (const access of wanted) {
-    const { name: _, ...kind } = access;
-    const key = keyOf(kind);
+    const key = keyOf(nameless(access));
     const group = groups.get(key);
     if (group === undefined) groups.set(key, [access]);
     else group.push(access);
   }
-  const first = [...groups.values()].map((group) => (group.length === 1 ? group[0] : nameless(group[0])));
-  const asked = first.filter((access) => access !== undefined);
-  const answers = await kubernetes.canI(asked);
-  const rest = [...groups.values()].flatMap((group, index) =>
-    answers[index]?.allowed === true || group.length === 1 ? [] : group,
+  const many = [...groups.values()].filter((group) => group.length > 1);
+  const asked = [...groups.values()].flatMap((group) => (group.length > 1 ? group.slice(0, 1) : []));
+  const answers = await ask(kubernetes, asked.map(nameless));
+  const covered = new Set(many.flatMap((group, index) => (answers[index]?.allowed === true ? group : [])));
+  const rest = wanted.filter((access) => !covered.has(access));
+  const single = await ask(kubernetes, rest);
+  return rest.flatMap((access, index) =>
+    single[index]?.allowed === true ? [] : [{ access, reason: sayReason(single[index]) }],
   );
-  const denied = asked.flatMap((access, index) => {
-    const group = [...groups.values()][index] ?? [];
-    const answer = answers[index];
-    return group.length > 1 || answer?.allowed === true ? [] : [{ access, reason: sayReason(answer) }];
-  });
-  if (rest.length === 0) return denied;
-  const second = await kubernetes.canI(rest);
-  return [
-    ...denied,
-    ...rest.flatMap((access, index) =>
-      second[index]?.allowed === true ? [] : [{ access, reason: sayReason(second[index]) }],
-    ),
-  ];
 }
 
-function nameless(access: KubernetesAccess | undefined): KubernetesAccess | undefined {
-  if (access === undefined) return undefined;
+function ask(kubernetes: KubernetesReader, accesses: readonly KubernetesAccess[]) {
+  return accesses.length === 0 ? Promise.resolve([]) : kubernetes.canI(accesses);
+}
+
+function nameless(access: KubernetesAccess): KubernetesAccess {
   const { name: _, ...kind } = access;
   return kind;
 }
