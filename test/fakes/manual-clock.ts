@@ -27,16 +27,14 @@ export class ManualClock implements Clock {
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     if (signal.aborted || ms <= 0) return Promise.resolve();
     return new Promise((resolve) => {
-      const sleeper = { at: this.#now + ms, wake: resolve };
+      const wake = () => {
+        this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+        signal.removeEventListener('abort', wake);
+        resolve();
+      };
+      const sleeper = { at: this.#now + ms, wake };
       this.#sleepers = [...this.#sleepers, sleeper];
-      signal.addEventListener(
-        'abort',
-        () => {
-          this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
-          resolve();
-        },
-        { once: true },
-      );
+      signal.addEventListener('abort', wake);
     });
   }
 
@@ -47,7 +45,6 @@ export class ManualClock implements Clock {
       await settled();
       this.#now = Math.min(end, this.#now + step);
       const due = this.#sleepers.filter((sleeper) => sleeper.at <= this.#now);
-      this.#sleepers = this.#sleepers.filter((sleeper) => sleeper.at > this.#now);
       for (const sleeper of due) sleeper.wake();
       await settled();
     }

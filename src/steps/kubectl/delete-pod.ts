@@ -24,7 +24,9 @@ export const deletePod: ChangeStepType<KubectlDeletePodWith, KubectlDeletePodOut
   effect: 'change',
   timeout: 10 * 60_000,
   describe: (input) => `delete pod ${input.namespace}/${input.name}`,
-  resources: ({ namespace }) => writes(objectPath(namespace, 'pods'), `openbao/${namespace}/*`),
+  resources: (
+    { namespace }, // What runs in the pod goes with it: whether OpenBao is unsealed there has to be asked again.
+  ) => writes(objectPath(namespace, 'pods'), podServices(namespace)),
   access: ({ namespace, name }) => [
     ...access(['get', 'delete'], 'pods', { namespace, name }),
     ...access(['list', 'watch'], 'pods', { namespace }),
@@ -109,6 +111,10 @@ export const deletePod: ChangeStepType<KubectlDeletePodWith, KubectlDeletePodOut
 
   undo: { irreversible: 'A deleted pod does not come back; its controller has made another one.' },
 };
+
+function podServices(namespace: string): string {
+  return `openbao/${namespace.includes('‹') ? '*' : namespace}/*`;
+}
 
 type Input = KubectlDeletePodWith;
 

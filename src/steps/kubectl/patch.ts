@@ -203,6 +203,8 @@ function touchedBy(input: Input): readonly FieldPath[] {
 }
 
 function reachesPods(input: Input): boolean {
+  // A kind that is not known yet may be a workload's.
+  if (input.kind.includes('‹')) return true;
   return isWorkload(input.kind) && touchedBy(input).some(([first]) => first === 'spec');
 }
 
