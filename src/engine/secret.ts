@@ -15,12 +15,30 @@ export class Secret {
   readonly name: string;
   /** Absent: a secret of its own. Present: text made of other secrets, which can be made again from them. */
   readonly parts: readonly SecretPart[] | undefined;
-  readonly #bytes: Uint8Array;
+  #bytes: Uint8Array | undefined;
+  readonly #fetch: (() => Promise<Uint8Array>) | undefined;
 
-  constructor(name: string, bytes: Uint8Array, parts?: readonly SecretPart[]) {
+  constructor(name: string, value: Uint8Array | (() => Promise<Uint8Array>), parts?: readonly SecretPart[]) {
     this.name = name;
     this.parts = parts;
-    this.#bytes = Uint8Array.from(bytes);
+    this.#bytes = typeof value === 'function' ? undefined : Uint8Array.from(value);
+    this.#fetch = typeof value === 'function' ? value : undefined;
+  }
+
+  /** A secret that is fetched when a step first needs it, and never before: most runs need none. */
+  static deferred(name: string, fetch: () => Promise<Secret>): Secret {
+    return new Secret(name, async () => (await fetch()).reveal((bytes) => bytes));
+  }
+
+  /** Fetches a deferred secret; rejects with what its source says, and tries again when asked again. */
+  async load(): Promise<void> {
+    if (this.#bytes === undefined && this.#fetch !== undefined)
+      this.#bytes = Uint8Array.from(await this.#fetch());
+  }
+
+  #loaded(): Uint8Array {
+    if (this.#bytes === undefined) throw new Error(`the secret ${this.name} was not loaded before its use`);
+    return this.#bytes;
   }
 
   static fromText(name: string, text: string): Secret {
@@ -33,36 +51,52 @@ export class Secret {
       typeof piece === 'string' ? [piece] : (piece.parts ?? [{ secret: piece.name }]),
     );
     const names = new Set(parts.flatMap((part) => (typeof part === 'string' ? [] : [part.secret])));
-    const chunks = pieces.map((piece) => (typeof piece === 'string' ? encoder.encode(piece) : piece.#bytes));
-    const bytes = new Uint8Array(chunks.reduce((total, chunk) => total + chunk.length, 0));
-    let offset = 0;
-    for (const chunk of chunks) {
-      bytes.set(chunk, offset);
-      offset += chunk.length;
-    }
-    return new Secret([...names].join('+'), bytes, parts);
+    const join = () => {
+      const chunks = pieces.map((piece) =>
+        typeof piece === 'string' ? encoder.encode(piece) : piece.#loaded(),
+      );
+      const bytes = new Uint8Array(chunks.reduce((total, chunk) => total + chunk.length, 0));
+      let offset = 0;
+      for (const chunk of chunks) {
+        bytes.set(chunk, offset);
+        offset += chunk.length;
+      }
+      return bytes;
+    };
+    const waiting = pieces.filter(
+      (piece) => typeof piece !== 'string' && piece.#bytes === undefined,
+    ) as readonly Secret[];
+    if (waiting.length === 0) return new Secret([...names].join('+'), join(), parts);
+    return new Secret(
+      [...names].join('+'),
+      async () => {
+        for (const piece of waiting) await piece.load();
+        return join();
+      },
+      parts,
+    );
   }
 
   /** Hands a copy of the bytes to `use`. What `use` returns must not be the value. */
   reveal<T>(use: (bytes: Uint8Array) => T): T {
-    return use(Uint8Array.from(this.#bytes));
+    return use(Uint8Array.from(this.#loaded()));
   }
 
   /** As `reveal`, for values that are UTF-8 text. */
   revealText<T>(use: (text: string) => T): T {
-    return use(decoder.decode(this.#bytes));
+    return use(decoder.decode(this.#loaded()));
   }
 
   get byteLength(): number {
-    return this.#bytes.length;
+    return this.#loaded().length;
   }
 
   /** Same bytes; takes the same time wherever they differ. */
   equals(other: Secret): boolean {
-    const length = Math.max(this.#bytes.length, other.#bytes.length);
-    let difference = this.#bytes.length ^ other.#bytes.length;
-    for (let index = 0; index < length; index++)
-      difference |= (this.#bytes[index] ?? 0) ^ (other.#bytes[index] ?? 0);
+    const [mine, theirs] = [this.#loaded(), other.#loaded()];
+    let difference = mine.length ^ theirs.length;
+    for (let index = 0; index < Math.max(mine.length, theirs.length); index++)
+      difference |= (mine[index] ?? 0) ^ (theirs[index] ?? 0);
     return difference === 0;
   }
 
@@ -117,6 +151,13 @@ export function unsealSecrets(json: Json, resolve: (name: string) => Secret): Va
     (item) => unsealSecrets(item, resolve),
     (key) => (/^\$\$+secret$/.test(key) ? key.slice(1) : key),
   );
+}
+
+/** Fetches every deferred secret inside; called right before a step gets its input. */
+export async function loadSecrets(value: unknown): Promise<void> {
+  if (value instanceof Secret) await value.load();
+  else if (typeof value === 'object' && value !== null)
+    for (const item of Object.values(value)) await loadSecrets(item);
 }
 
 /** True when a secret stands anywhere inside. */

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import {
   containsSecret,
   isSecretPlaceholder,
+  loadSecrets,
   Secret,
   sealSecrets,
   secretPlaceholder,
@@ -141,5 +142,34 @@ describe('sealing', () => {
   test('finds secrets at any depth', () => {
     expect(containsSecret({ a: [{ b: token }] })).toBe(true);
     expect(containsSecret({ a: [{ b: 'token' }], c: null })).toBe(false);
+  });
+});
+
+describe('a deferred secret', () => {
+  test('is fetched once, when it is loaded and not before; text mixed from it too', async () => {
+    let fetched = 0;
+    const token = Secret.deferred('token', async () => {
+      fetched++;
+      return Secret.fromText('token', 's3cret-value');
+    });
+    const header = Secret.concat(['Bearer ', token]);
+    expect(fetched).toBe(0);
+    expect(() => header.revealText((text) => text)).toThrow('the secret token was not loaded before its use');
+    await loadSecrets({ headers: [header] });
+    await token.load();
+    expect(header.revealText((text) => text)).toBe('Bearer s3cret-value');
+    expect(fetched).toBe(1);
+  });
+
+  test('says what its source says, and is tried again', async () => {
+    let calls = 0;
+    const token = Secret.deferred('token', async () => {
+      calls++;
+      if (calls === 1) throw new Error('403');
+      return Secret.fromText('token', 's3cret-value');
+    });
+    await expect(token.load()).rejects.toThrow('403');
+    await token.load();
+    expect(token.byteLength).toBe(12);
   });
 });

@@ -1,5 +1,6 @@
 import type { Json } from '../json.ts';
 import type { Node, StepNode } from '../read/runbook.ts';
+import { loadSecrets } from '../secret.ts';
 import type { AnyStepType, DiffLine, Prediction, Witness } from '../step-type.ts';
 import { noTime, type Span } from './estimate.ts';
 import { nodeIdOf } from './instance.ts';
@@ -72,6 +73,7 @@ async function predict(planner: Planner, subject: Subject, type: ChangeType): Pr
   const context = contextFor(planner, subject, planner.request.signal);
   const value = (subject.input.state === 'known' ? subject.input.value : {}) as never;
   try {
+    await loadSecrets(value);
     const before = await type.capture(value, context);
     const prediction = await type.predict(value, context);
     return { prediction, witnesses: before.witnesses };

@@ -1,5 +1,6 @@
 import { isJsonObject } from '../canonical-json.ts';
 import type { JsonObject } from '../json.ts';
+import { loadSecrets } from '../secret.ts';
 import { type RunContext, StepError } from '../step-type.ts';
 import { because, decideCondition } from './elements.ts';
 import type { ForecastStatus } from './plan.ts';
@@ -68,8 +69,9 @@ async function runOnce(planner: Planner, subject: Subject): Promise<JsonObject> 
   }
 }
 
-function start({ type, input }: Subject, context: ReturnType<typeof contextFor>): Promise<object> {
+async function start({ type, input }: Subject, context: ReturnType<typeof contextFor>): Promise<object> {
   const value = input.state === 'known' ? input.value : {};
+  await loadSecrets(value);
   if (type.effect === 'read') return type.run(value as never, context);
   // A use that its author declared to be reading; the services have no way to change anything.
   const operationKey = `${context.runId}:${context.instance}`;

@@ -1,11 +1,12 @@
 import type { JsonObject } from '../json.ts';
+import { loadSecrets } from '../secret.ts';
 import { StepError, Suspend } from '../step-type.ts';
 import { bounded } from './deadline.ts';
 import { durationOf } from './evaluate.ts';
 import type { RunError } from './event.ts';
 import { expectationFailure } from './expectation.ts';
 import { scopeSource } from './facts.ts';
-import { faultAt, withFault } from './fault.ts';
+import { withFaults } from './fault.ts';
 import { handlingOf } from './handling.ts';
 import { retryTime } from './retry.ts';
 import { failureOf } from './run-error.ts';
@@ -65,16 +66,17 @@ function polling(
 async function once(runtime: Runtime, call: Call): Promise<Attempt | 'suspended'> {
   const { instance, node, timeout } = call;
   const { id } = instance;
-  const fault = faultAt(runtime, call);
   const deadline = runtime.clock.now() + timeout;
   try {
     const outputs = await bounded(runtime, { deadline, timeout }, (signal) =>
-      withFault(runtime, fault, {
+      withFaults(runtime, id, {
         signal,
         run: () =>
-          call.type.effect === 'read'
-            ? call.type.run(call.input, readContext(runtime, call, { deadline, signal }))
-            : call.type.run(call.input, runContext(runtime, call, { deadline, signal })),
+          loadSecrets(call.input).then(() =>
+            call.type.effect === 'read'
+              ? call.type.run(call.input, readContext(runtime, call, { deadline, signal }))
+              : call.type.run(call.input, runContext(runtime, call, { deadline, signal })),
+          ),
       }),
     );
     const plain = outputs as JsonObject;

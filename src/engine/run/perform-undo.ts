@@ -1,4 +1,5 @@
 import type { JsonObject } from '../json.ts';
+import { loadSecrets } from '../secret.ts';
 import type { ActionOf } from './action.ts';
 import { bounded } from './deadline.ts';
 import { operationKey } from './operation-key.ts';
@@ -70,7 +71,9 @@ async function effect(runtime: Runtime, call: Call, run: UndoFunction): Promise<
     const before = instance.before ?? { state: null, witnesses: [] };
     const outputs: JsonObject | undefined = instance.outputs;
     await bounded(runtime, { deadline, timeout }, (signal) =>
-      run(input, before, outputs, runContext(runtime, call, { deadline, signal })),
+      loadSecrets(input).then(() =>
+        run(input, before, outputs, runContext(runtime, call, { deadline, signal })),
+      ),
     );
   } catch (thrown) {
     const { error, outcome } = failureOf(thrown);

@@ -1,5 +1,5 @@
 import type { StepNode } from '../read/runbook.ts';
-import { Secret, unsealSecrets } from '../secret.ts';
+import { loadSecrets, Secret, unsealSecrets } from '../secret.ts';
 import type { AnyStepType, ChangeStepType, ReadContext, RunContext, StepErrorOptions } from '../step-type.ts';
 import { StepError } from '../step-type.ts';
 import type { Value } from '../value.ts';
@@ -105,7 +105,7 @@ export async function askWorld<T>(
     const deadline = runtime.clock.now() + call.timeout;
     try {
       return await bounded(runtime, { deadline, timeout: call.timeout }, (signal) =>
-        ask(readContext(runtime, call, { deadline, signal })),
+        loadSecrets(call.input).then(() => ask(readContext(runtime, call, { deadline, signal }))),
       );
     } catch (thrown) {
       const { error } = failureOf(thrown);
