@@ -4,7 +4,7 @@ import type { Witness } from '../step-type.ts';
 import { bounded } from './deadline.ts';
 import type { JournaledEvent, RunError } from './event.ts';
 import { expectationFailure } from './expectation.ts';
-import { faultAt, withFault } from './fault.ts';
+import { withFaults } from './fault.ts';
 import { handlingOf } from './handling.ts';
 import { operationKey } from './operation-key.ts';
 import { retryTime } from './retry.ts';
@@ -58,14 +58,13 @@ async function effect(runtime: Runtime, call: Call): Promise<void> {
   const attempt = instance.attempts + 1;
   const deadline = runtime.clock.now() + timeout;
   const key = operationKey(runtime.state().run, id);
-  const fault = faultAt(runtime, call);
   runtime.record([{ type: 'intended', id, operationKey: key, attempt, deadline, undo: false }], {
     sync: true,
   });
   let outputs: JsonObject;
   try {
     outputs = (await bounded(runtime, { deadline, timeout }, (signal) =>
-      withFault(runtime, fault, {
+      withFaults(runtime, id, {
         signal,
         run: () => type.run(call.input, runContext(runtime, call, { deadline, signal })),
       }),

@@ -11,6 +11,11 @@ import type { RunState } from './state.ts';
 
 export type Fault = 'error' | 'timeout' | 'crash-before' | 'crash-after' | 'lost-answer';
 
+/** What goes wrong on purpose, in the sandbox. Each fault is handed out once in the life of a run. */
+export interface Faults {
+  take(instance: string, point: 'before' | 'after' | 'answer'): Fault | undefined;
+}
+
 /** What actions work with. Given by the caller of `drive`. */
 export interface World {
   readonly plan: Plan;
@@ -25,8 +30,7 @@ export interface World {
   readonly actor: Actor;
   /** Root inputs; a secret is its `Secret`. */
   readonly inputs: Readonly<Record<string, Value>>;
-  /** Of the sandbox: step or instance id → what goes wrong there, once. */
-  readonly faults?: ReadonlyMap<string, Fault>;
+  readonly faults?: Faults;
   /** Ends this process at once; what the faults 'crash-before' and 'crash-after' do. */
   readonly crash?: () => void;
 }
