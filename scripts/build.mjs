@@ -4,6 +4,7 @@ import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { editorSchema, readSchemas } from './generate.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
@@ -46,4 +47,9 @@ const notices = [...packages].sort().map((folder) => {
   return `${manifest.name} ${manifest.version} (${manifest.license ?? 'see below'})\n\n${text}\n`;
 });
 writeFileSync(path.join(outdir, 'THIRD-PARTY-LICENSES.txt'), notices.join(`\n${'-'.repeat(78)}\n\n`));
+// Runbooks name it in their first line, so that editors complete and check steps by their type.
+writeFileSync(
+  path.join(outdir, 'runbook.schema.json'),
+  `${JSON.stringify(editorSchema(readSchemas()), null, 1)}\n`,
+);
 if (existsSync(path.join(outdir, 'cli.js'))) chmodSync(path.join(outdir, 'cli.js'), 0o755);

@@ -16,16 +16,21 @@ export function pascal(type) {
 }
 
 const TEMPLATE = { type: 'string', pattern: '\\{\\{' };
+// Exactly one expression keeps the type of its value, so it may stand for a whole list or map.
+const EXACT = { type: 'string', pattern: '^\\s*\\{\\{[^{}]*\\}\\}\\s*$' };
 
-/** The same schema with "or a template" on every scalar, for documents that are not rendered yet. */
-export function orTemplate(schema) {
+/** The same schema with "or a template" on every value, for documents that are not rendered yet; the outermost map stays one. */
+export function orTemplate(schema, outermost = true) {
   if (Array.isArray(schema) || typeof schema !== 'object' || schema === null) return schema;
   const out = {};
   for (const [key, value] of Object.entries(schema)) {
     if (key === 'properties' || key === 'patternProperties' || key === 'definitions') {
-      out[key] = Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, orTemplate(inner)]));
-    } else if (key === 'items' || key === 'additionalProperties') out[key] = orTemplate(value);
-    else if (key === 'oneOf' || key === 'anyOf' || key === 'allOf') out[key] = value.map(orTemplate);
+      out[key] = Object.fromEntries(
+        Object.entries(value).map(([name, inner]) => [name, orTemplate(inner, false)]),
+      );
+    } else if (key === 'items' || key === 'additionalProperties') out[key] = orTemplate(value, false);
+    else if (key === 'oneOf' || key === 'anyOf' || key === 'allOf')
+      out[key] = value.map((inner) => orTemplate(inner, false));
     else out[key] = value;
   }
   const types = [schema.type].flat().filter((type) => type !== undefined);
@@ -33,7 +38,10 @@ export function orTemplate(schema) {
     schema.enum !== undefined ||
     schema.const !== undefined ||
     types.some((type) => /^(string|integer|number|boolean)$/.test(type));
-  if (!scalar || schema['x-literal'] === true) return out;
+  if (schema['x-literal'] === true) return out;
+  const collection = types.length > 0 && types.every((type) => type === 'array' || type === 'object');
+  if (collection && !outermost) return { 'x-or-template': true, if: EXACT, else: out };
+  if (!scalar) return out;
   if (
     types.length === 1 &&
     types[0] === 'string' &&
@@ -58,6 +66,32 @@ export function readSchemas() {
       .sort()
       .map((file) => ({ type: file.slice(0, -'.schema.json'.length), schema: read(`steps/${file}`) })),
   };
+}
+
+/** The same schema for `json-schema-to-typescript`: where a secret may stand, the step receives one. */
+function withSecrets(schema) {
+  if (Array.isArray(schema)) return schema.map(withSecrets);
+  if (typeof schema !== 'object' || schema === null) return schema;
+  const out = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, withSecrets(value)]));
+  if (schema['x-secret'] === true) out.tsType = "string | import('../engine/secret.ts').Secret";
+  return out;
+}
+
+/** One schema for editors: the runbook's, with each step's `with` chosen by its `uses`. */
+export function editorSchema({ runbook, steps }) {
+  const schema = structuredClone(runbook);
+  const { step } = schema.definitions;
+  const file = { pattern: '(^\\.{0,2}/|\\.ya?ml$)', description: 'Another runbook.' };
+  const types = steps.map((one) => ({ const: one.type, description: one.schema.description }));
+  const { minLength, ...uses } = step.properties.uses;
+  step.properties.uses = { ...uses, anyOf: [...types, file] };
+  step.allOf = steps.map(({ type, schema: own }) => ({
+    anyOf: [
+      { not: { required: ['uses'], properties: { uses: { const: type } } } },
+      { properties: { with: orTemplate(own.properties.with) } },
+    ],
+  }));
+  return schema;
 }
 
 function validators({ runbook, services, steps }) {
@@ -101,8 +135,8 @@ export async function generate() {
   };
   let types = '// Generated from schemas/ by scripts/generate.mjs. Not edited by hand.\n\n';
   for (const { type, schema } of schemas.steps) {
-    types += await compile(structuredClone(schema.properties.with), `${pascal(type)}With`, options);
-    types += await compile(structuredClone(schema.properties.outputs), `${pascal(type)}Outputs`, options);
+    types += await compile(withSecrets(schema.properties.with), `${pascal(type)}With`, options);
+    types += await compile(withSecrets(schema.properties.outputs), `${pascal(type)}Outputs`, options);
   }
   types += await compile(structuredClone(schemas.services), 'ServicesFile', options);
   files['types.ts'] = types;

@@ -129,7 +129,7 @@ const forms: Readonly<Record<string, readonly [code: string, form: string, hint:
   id: [
     'bad-id',
     'is no id',
-    'a lowercase letter, then letters, digits and underscores; no word of CEL such as "in" or "for"',
+    'a lowercase letter, then letters, digits and underscores; not true, false, null or in',
   ],
   as: [
     'bad-id',

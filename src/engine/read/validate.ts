@@ -106,6 +106,7 @@ function unknownKey(
   const near = suggest(key, absent) ?? suggest(key, known);
   if (near !== undefined) misspelt.add(near);
   const hint =
+    commaInText(subject, tree, key) ??
     subject.misplaced?.(path, key) ??
     (near === undefined ? `it has: ${known.join(', ') || 'no keys'}` : `did you mean "${near}"?`);
   return diagnose(subject.file, keyRange(tree, key), {
@@ -113,6 +114,12 @@ function unknownKey(
     message: `there is no key "${key}" in ${owner(subject, path)}`,
     hint,
   });
+}
+
+/** `{text: one, two}` is two keys. */
+function commaInText({ file }: Subject, tree: Tree, key: string): string | undefined {
+  const flow = file.text[tree.range.start] === '{' && key.includes(' ');
+  return flow ? 'inside { } a comma starts another key: put text with commas in quotes' : undefined;
 }
 
 function missingKey(error: ErrorObject): string | undefined {
