@@ -99,7 +99,10 @@ function readLine(
 ): Promise<string | 'no-terminal'> {
   return new Promise((resolve, reject) => {
     const lines = createInterface({ input: terminal.input, terminal: false });
+    let finished = false;
     const finish = (settle: () => void) => {
+      if (finished) return;
+      finished = true;
       signal.removeEventListener('abort', onAbort);
       lines.close();
       settle();
