@@ -26,18 +26,22 @@ export function isAllowed(world: World, call: Attributes): boolean {
   return !world.denials.some((denial) => fits(denial, call));
 }
 
-/** Refuses (403) what a denial forbids. */
-export function authorize(world: World, call: Attributes): void {
-  if (isAllowed(world, call)) return;
+/** The API server's 403. */
+export function forbidden(call: Attributes): ApiFailure {
   const [plural = '', sub] = call.resource.split('/');
   const target = resourceName({ plural, group: call.group });
   const where =
     call.namespace === undefined ? 'at the cluster scope' : `in the namespace "${call.namespace}"`;
   const named = call.name === undefined ? '' : ` "${call.name}"`;
-  throw new ApiFailure(
+  return new ApiFailure(
     403,
     'Forbidden',
     `${target}${named} is forbidden: User "${USER}" cannot ${call.verb} resource "${plural}${sub === undefined ? '' : `/${sub}`}" in API group "${call.group}" ${where}`,
     { ...(call.name === undefined ? {} : { name: call.name }), kind: plural },
   );
+}
+
+/** Refuses (403) what a denial forbids. */
+export function authorize(world: World, call: Attributes): void {
+  if (!isAllowed(world, call)) throw forbidden(call);
 }

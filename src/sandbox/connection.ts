@@ -1,17 +1,20 @@
 import type { ApiRequest, Connection } from '../services/kubernetes-connection.ts';
 import { answerError, type CallPlace, transportError } from '../services/kubernetes-errors.ts';
 import { ApiFailure } from './api-error.ts';
-import { type Attributes, fits } from './authorization.ts';
+import { type Attributes, fits, forbidden, isAllowed } from './authorization.ts';
 import { run } from './commands.ts';
 import type { Machine } from './machine.ts';
 import { attributesOf, type ServerCall } from './server.ts';
-import type { Trouble } from './world.ts';
+import type { Denial, Trouble } from './world.ts';
 
 export const SERVER = 'sandbox';
 
-/** Whose calls these are: the instance of a step, for the faults that are planned for it. */
+/** Whose calls these are. */
 export interface Caller {
+  /** The instance of a step, for the faults that are planned for it. */
   readonly instance: string | undefined;
+  /** All that this caller may do; absent: everything. */
+  readonly only?: readonly Denial[];
 }
 
 function serverCall(request: ApiRequest): ServerCall {
@@ -38,6 +41,16 @@ function troubleFor(machine: Machine, asked: Attributes | undefined): Trouble | 
   const trouble = machine.world.troubles[index];
   if (trouble !== undefined) machine.perform({ do: 'troubled', index });
   return trouble;
+}
+
+/** Refuses (403) what the cluster denies to everybody, or what this caller was not given. */
+export function permit(
+  machine: Machine,
+  caller: Caller,
+  call: { readonly asked: Attributes; readonly place: CallPlace },
+): void {
+  const given = caller.only === undefined || caller.only.some((rule) => fits(rule, call.asked));
+  if (!given || !isAllowed(machine.world, call.asked)) throw answerError(call.place, forbidden(call.asked));
 }
 
 /** Refuses while the API server is away. */
@@ -78,7 +91,9 @@ export function sandboxConnection(machine: Machine, caller: Caller): Connection 
     call: async ({ place, ...request }) => {
       requireServer(machine, place);
       const call = serverCall({ ...request, place });
-      const trouble = troubleFor(machine, attributesOfSafely(call));
+      const asked = attributesOfSafely(call);
+      if (asked !== undefined) permit(machine, caller, { asked, place });
+      const trouble = troubleFor(machine, asked);
       if (trouble !== undefined && !trouble.applied) {
         if (trouble.status !== undefined) throw tooMany(trouble, place);
         throw transportError(place, { server: SERVER, cause: broken('ECONNRESET'), sent: place.write });
@@ -87,10 +102,7 @@ export function sandboxConnection(machine: Machine, caller: Caller): Connection 
         ? machine.perform({ do: 'call', call })
         : run(world, { do: 'call', call });
       if (!outcome.ok) throw answerError(place, outcome.failure);
-      const lost =
-        changes(call) &&
-        caller.instance !== undefined &&
-        machine.faults.take(caller.instance, 'answer') !== undefined;
+      const lost = changes(call) && machine.faults.take(caller.instance, 'answer') !== undefined;
       if (trouble?.status !== undefined) throw tooMany(trouble, place);
       if (lost || trouble !== undefined)
         throw transportError(place, { server: SERVER, cause: broken('ECONNRESET'), sent: true });

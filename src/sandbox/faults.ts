@@ -17,8 +17,9 @@ export interface FaultPlan {
   /**
    * The fault due for an instance: 'before' its effect starts (error, timeout, crash-before) or 'after' it is made (crash-after).
    * 'answer' belongs to the sandbox's services: the next changing call of the instance takes effect and its answer is lost.
+   * Services that were not made for an instance ask without one: that means the instances between their 'before' and 'after'.
    */
-  take(instance: string, point: 'before' | 'after' | 'answer'): FaultKind | undefined;
+  take(instance: string | undefined, point: 'before' | 'after' | 'answer'): FaultKind | undefined;
 }
 
 const KINDS: readonly FaultKind[] = ['error', 'timeout', 'crash-before', 'crash-after', 'lost-answer'];
@@ -52,11 +53,16 @@ export function createFaultPlan(
   history: { readonly taken: Iterable<number>; readonly record: (index: number) => void },
 ): FaultPlan {
   const taken = new Set(history.taken);
+  const running = new Set<string>();
   return {
     faults,
     take: (instance, point) => {
+      if (instance !== undefined && point === 'before') running.add(instance);
+      if (instance !== undefined && point === 'after') running.delete(instance);
+      const asking = instance === undefined ? [...running] : [instance];
       const index = faults.findIndex(
-        (fault, at) => !taken.has(at) && POINTS[fault.kind] === point && isMeant(fault, instance),
+        (fault, at) =>
+          !taken.has(at) && POINTS[fault.kind] === point && asking.some((id) => isMeant(fault, id)),
       );
       const fault = faults[index];
       if (fault === undefined) return undefined;

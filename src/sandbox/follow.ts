@@ -1,11 +1,9 @@
 import type { Kind, KubernetesObject, ListOptions } from '../services/kubernetes.ts';
 import { KubernetesError } from '../services/kubernetes.ts';
 import type { Calls } from '../services/kubernetes-calls.ts';
-import { answerError } from '../services/kubernetes-errors.ts';
 import { listAll } from '../services/kubernetes-list.ts';
 import { listPlace } from '../services/kubernetes-paths.ts';
-import { ApiFailure } from './api-error.ts';
-import { authorize } from './authorization.ts';
+import { type Caller, permit } from './connection.ts';
 import type { Machine } from './machine.ts';
 import { canonical } from './objects.ts';
 
@@ -16,21 +14,6 @@ interface Query {
 
 /** Pause before the API server is asked again, in milliseconds. */
 const BACKOFF = 1_000;
-
-function requireWatch(machine: Machine, { kind, options }: Query): void {
-  try {
-    authorize(machine.world, {
-      verb: 'watch',
-      group: kind.group,
-      resource: kind.plural,
-      namespace: options.namespace,
-      name: undefined,
-    });
-  } catch (failure) {
-    if (failure instanceof ApiFailure) throw answerError(listPlace('watch', kind, options), failure);
-    throw failure;
-  }
-}
 
 /** Waits until an object of the kind changed after `version`, or until the history was forgotten (410). */
 async function nextChange(
@@ -56,13 +39,23 @@ async function nextChange(
 
 /** All matches, again after every change. What changed in one moment comes as one set. */
 export async function* followObjects(
-  sources: { readonly machine: Machine; readonly calls: Calls },
+  sources: { readonly machine: Machine; readonly calls: Calls; readonly caller: Caller },
   query: Query,
   signal: AbortSignal,
 ): AsyncGenerator<readonly KubernetesObject[]> {
-  const { machine, calls } = sources;
+  const { machine, calls, caller } = sources;
   let last: string | undefined;
-  requireWatch(machine, query);
+  const { kind, options } = query;
+  permit(machine, caller, {
+    asked: {
+      verb: 'watch',
+      group: kind.group,
+      resource: kind.plural,
+      namespace: options.namespace,
+      name: undefined,
+    },
+    place: listPlace('watch', kind, options),
+  });
   while (!signal.aborted) {
     let version: number;
     try {

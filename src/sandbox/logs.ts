@@ -2,8 +2,7 @@ import { type KubernetesReader, kinds, type LogOptions } from '../services/kuber
 import { answerError, type CallPlace } from '../services/kubernetes-errors.ts';
 import { objectPath, placeOf } from '../services/kubernetes-paths.ts';
 import { ApiFailure, badRequest, notFound } from './api-error.ts';
-import { authorize } from './authorization.ts';
-import { requireServer } from './connection.ts';
+import { type Caller, permit, requireServer } from './connection.ts';
 import { find, keyOf } from './kubelet/containers.ts';
 import { type Line, nextLine, printed } from './kubelet/program.ts';
 import type { ContainerRun, ContainerRuntime } from './kubelet/runtime.ts';
@@ -67,7 +66,7 @@ function refused<T>(place: CallPlace, read: () => T): T {
 }
 
 /** Logs of simulated containers: computed from what their programs have printed by now. */
-export function sandboxLogs(machine: Machine): KubernetesReader['logs'] {
+export function sandboxLogs(machine: Machine, caller: Caller): KubernetesReader['logs'] {
   const { world, clock } = machine;
   return async function* logs({ namespace, pod: name }, options, signal) {
     const ref = { kind: kinds.pods, namespace, name };
@@ -75,8 +74,9 @@ export function sandboxLogs(machine: Machine): KubernetesReader['logs'] {
     objectPath(ref, 'log');
     requireServer(machine, place);
     if (signal.aborted) return;
+    const asked = { verb: 'get', group: '', resource: 'pods/log', namespace, name };
+    permit(machine, caller, { asked, place });
     const run = refused(place, () => {
-      authorize(world, { verb: 'get', group: '', resource: 'pods/log', namespace, name });
       const pod = world.store.get<Pod>(kinds.pods, namespace, name);
       if (pod === undefined) throw notFound(kinds.pods, name);
       return runOf(containerOf(world, pod, options), pod, options);

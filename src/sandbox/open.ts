@@ -2,6 +2,7 @@ import type { InputSpec } from '../engine/read/runbook.ts';
 import type { Value } from '../engine/value.ts';
 import type { FileReader } from '../services/files.ts';
 import { createFileReader } from '../services/files-node.ts';
+import type { KubernetesWriter } from '../services/kubernetes.ts';
 import type { ProcessRunner } from '../services/process.ts';
 import type { Prompt } from '../services/prompt.ts';
 import { createServiceDirectory, type ServiceEntry } from '../services/service-directory.ts';
@@ -14,6 +15,7 @@ import { sandboxKubernetes } from './kubernetes.ts';
 import { startMachine } from './machine.ts';
 import { sandboxOpenBao } from './openbao/service.ts';
 import { heldProcess, sandboxProcess } from './programs.ts';
+import type { Denial } from './world.ts';
 
 export interface SandboxOptions {
   /** The run's folder, where the world is kept in `world.jsonl`; absent: in memory only. */
@@ -38,6 +40,8 @@ export interface Sandbox {
   readonly services: Services;
   /** The same world for one step instance: faults planned for it apply to its changing calls. */
   servicesFor(instance: string): Services;
+  /** The cluster as somebody sees it who may do only this. */
+  restricted(only: readonly Denial[]): KubernetesWriter;
   readonly faults: FaultPlan;
   /** Values for inputs that nobody gave. */
   inputs(specs: Readonly<Record<string, InputSpec>>): Readonly<Record<string, Value>>;
@@ -82,6 +86,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
   return {
     services: servicesFor(undefined),
     servicesFor,
+    restricted: (only) => sandboxKubernetes(machine, { instance: undefined, only }),
     faults: machine.faults,
     inputs: (specs) => inputsFor(machine.world, specs),
     wrapPrompt: (prompt) => {

@@ -5,26 +5,8 @@ import type { Machine } from './machine.ts';
 import { metricsText } from './metrics.ts';
 import type { Container, Pod } from './objects.ts';
 import { answerBao } from './openbao/http.ts';
+import type { PodAnswer, PodPort, PodRequest } from './pod-port.ts';
 import type { World } from './world.ts';
-
-export interface PodPort {
-  readonly namespace: string;
-  readonly pod: string;
-  readonly port: number;
-}
-
-export interface PodRequest extends PodPort {
-  readonly method: string;
-  /** Path and query. */
-  readonly url: string;
-  readonly token: string | undefined;
-}
-
-export interface PodAnswer {
-  readonly status: number;
-  readonly type: string;
-  readonly body: string;
-}
 
 /** Ports that speak something else than HTTP. */
 const OTHER_PROTOCOLS = new Set(['grpc', 'worker', 'cql', 'intra', 'nats', 'cluster', 'https-internal']);

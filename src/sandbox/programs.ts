@@ -105,8 +105,7 @@ export function sandboxProcess(machine: Machine, caller: Caller): ProcessRunner 
       };
       await onStart?.(child);
       const result = await start(command, signal);
-      const lost =
-        caller.instance !== undefined && machine.faults.take(caller.instance, 'answer') !== undefined;
+      const lost = machine.faults.take(caller.instance, 'answer') !== undefined;
       return lost ? { ...result, exitCode: undefined, signal: 'SIGKILL' } : result;
     },
   };

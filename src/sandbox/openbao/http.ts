@@ -1,5 +1,5 @@
 import type { Machine } from '../machine.ts';
-import type { PodAnswer, PodPort } from '../pod-http.ts';
+import type { PodAnswer, PodPort } from '../pod-port.ts';
 import { isRootToken, nodeView, peersView } from './view.ts';
 
 interface BaoRequest extends PodPort {

@@ -25,8 +25,7 @@ export function sandboxOpenBao(
     raftPeers: (pod, token, signal) => held(() => client.raftPeers(pod, token, signal)),
     stepDown: async (pod, token, signal) => {
       await held(() => client.stepDown(pod, token, signal));
-      if (caller.instance === undefined || machine.faults.take(caller.instance, 'answer') === undefined)
-        return;
+      if (machine.faults.take(caller.instance, 'answer') === undefined) return;
       throw new OpenBaoError(
         `No answer from OpenBao pod ${pod.namespace}/${pod.pod}: the connection broke.`,
         {

@@ -1,0 +1,63 @@
+import { createServer, type Server } from 'node:http';
+import { type Duplex, duplexPair } from 'node:stream';
+import { type KubernetesReader, kinds } from '../services/kubernetes.ts';
+import { answerError, transportError } from '../services/kubernetes-errors.ts';
+import { objectPath, placeOf } from '../services/kubernetes-paths.ts';
+import { notFound } from './api-error.ts';
+import { type Caller, permit, requireServer, SERVER } from './connection.ts';
+import type { Machine } from './machine.ts';
+import { answerHttp, runOf } from './pod-http.ts';
+
+/** HTTP servers of pods, spoken to over streams inside this process. */
+function podServer(
+  machine: Machine,
+  target: { readonly namespace: string; readonly pod: string; readonly port: number },
+): Server {
+  return createServer((request, response) => {
+    const token = request.headers['x-vault-token'];
+    const answer = answerHttp(machine, {
+      ...target,
+      method: request.method ?? 'GET',
+      url: request.url ?? '/',
+      token: typeof token === 'string' ? token : undefined,
+    });
+    if (answer === undefined) {
+      request.socket.destroy();
+      return;
+    }
+    // The date of the answer is the world's, so that a run repeats.
+    response.sendDate = false;
+    const date = new Date(machine.clock.now()).toUTCString();
+    response.writeHead(answer.status, { 'content-type': answer.type, date }).end(answer.body);
+  });
+}
+
+/** Streams to the ports of simulated pods. */
+export function sandboxPortForward(machine: Machine, caller: Caller): KubernetesReader['portForward'] {
+  return async (target): Promise<Duplex> => {
+    const ref = { kind: kinds.pods, namespace: target.namespace, name: target.pod };
+    const place = placeOf(`reach port ${target.port} of`, ref, false);
+    objectPath(ref, 'portforward');
+    requireServer(machine, place);
+    const { namespace, pod: name } = target;
+    const asked = { verb: 'create', group: '', resource: 'pods/portforward', namespace, name };
+    permit(machine, caller, { asked, place });
+    if (machine.world.store.get(kinds.pods, namespace, name) === undefined)
+      throw answerError(place, notFound(kinds.pods, name));
+    if (runOf(machine.world, target) === undefined)
+      throw transportError(place, {
+        server: SERVER,
+        cause: Object.assign(new Error('refused'), { code: 'ECONNREFUSED' }),
+        sent: false,
+      });
+    const [near, far] = duplexPair();
+    const first = runOf(machine.world, target);
+    // A stream ends with the container that it leads to, though the next pod may have the same name.
+    const leave = machine.world.store.onChange(() => {
+      if (runOf(machine.world, target) !== first) far.destroy();
+    });
+    far.once('close', leave);
+    podServer(machine, target).emit('connection', far);
+    return near;
+  };
+}
