@@ -109,6 +109,7 @@ function assemble(planner: Planner, { locks, cluster, span }: Gathered): Plan {
   const { runbook, inputs, options } = planner.request;
   const { preconditions, steps, verifications, rollback } = runbook;
   const access: readonly Access[] = planner.access.all();
+  const { services } = planner.source.plan;
   const all = [...preconditions, ...steps, ...verifications, ...rollback];
   return sealPlan({
     version: 1,
@@ -121,6 +122,7 @@ function assemble(planner: Planner, { locks, cluster, span }: Gathered): Plan {
     },
     inputSpecs: runbook.inputs,
     inputs,
+    ...(services === undefined ? {} : { services }),
     cluster,
     sandbox: options.sandbox,
     locks,

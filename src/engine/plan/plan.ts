@@ -73,6 +73,8 @@ export interface Plan {
   };
   readonly inputSpecs: Readonly<Record<string, InputSpec>>;
   readonly inputs: Readonly<Record<string, PlannedInput>>;
+  /** The service inventory by name, when a runbook is included that takes a service: names that only a step gives are found here. */
+  readonly services?: Readonly<Record<string, JsonObject>>;
   readonly cluster: PlannedCluster | undefined;
   readonly sandbox: { readonly seed: number; readonly faults: readonly string[] } | undefined;
   readonly locks: readonly string[];

@@ -1,12 +1,14 @@
 import type { ReadServices } from '../../services/services.ts';
 import { isJsonObject } from '../canonical-json.ts';
 import type { JsonObject } from '../json.ts';
+import type { ServiceNames } from '../read/input-value.ts';
 import type { Node, Runbook } from '../read/runbook.ts';
 import type { Secret } from '../secret.ts';
 import type { StepSchema } from '../step-schema.ts';
 import type { StepRegistry } from '../step-type.ts';
 import { type AccessNeeds, accessNeeds } from './access.ts';
 import { type PastRun, type Span, spansOf } from './estimate.ts';
+import { servicesFor } from './include-input.ts';
 import type { InstanceFacts } from './instance.ts';
 import type { BlockName, Forecast, Plan, PlannedCluster, PlannedInput } from './plan.ts';
 import type { PlanProblem } from './problem.ts';
@@ -37,6 +39,8 @@ export interface PlanRequest {
   readonly secrets: Readonly<Record<string, Secret>>;
   readonly steps: StepRegistry;
   readonly schemas: Readonly<Record<string, StepSchema>>;
+  /** The service inventory, for includes that are given a service by its name. */
+  readonly inventory?: ServiceNames;
   readonly services: ReadServices;
   readonly options: PlanOptions;
   /** Rejects with the signal's reason. */
@@ -82,10 +86,15 @@ export function newPlanner(request: PlanRequest): Planner {
   const facts = new Map<string, InstanceFacts>();
   const { runbook, options } = request;
   const { preconditions, steps, verifications, rollback } = runbook;
+  const services = servicesFor(
+    [...preconditions, ...steps, ...verifications, ...rollback],
+    request.inventory,
+  );
   const source: ScopeSource = {
     plan: {
       blocks: { preconditions, steps, verifications, rollback },
       inputs: request.inputs,
+      ...(services === undefined ? {} : { services }),
       runbook: { ...describeRunbook(runbook), digest: '', files: [] },
     },
     run: { id: options.runId, startedAt: new Date(options.now).toISOString(), user: options.user },

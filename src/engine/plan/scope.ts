@@ -1,8 +1,9 @@
 import { expressionReferences } from '../expression.ts';
-import type { IncludeNode, Node } from '../read/runbook.ts';
+import type { Node } from '../read/runbook.ts';
 import { nameHint } from '../suggest.ts';
-import { renderTemplate, renderValue } from '../template.ts';
+import { renderValue } from '../template.ts';
 import type { Lookup, Resolved, Value } from '../value.ts';
+import { allIncludeInputs, type IncludeInputs, includeInput } from './include-input.ts';
 import { type InstanceFacts, parentOf } from './instance.ts';
 import type { BlockName, Plan } from './plan.ts';
 import { at, beforeAt, outputsAt, stateAt, type Target, targetOf } from './step-values.ts';
@@ -19,7 +20,7 @@ export type { InstanceFacts } from './instance.ts';
  * `instance.ts` builds and reads them.
  */
 export interface ScopeSource {
-  readonly plan: Pick<Plan, 'blocks' | 'inputs' | 'runbook'>;
+  readonly plan: Pick<Plan, 'blocks' | 'inputs' | 'runbook' | 'services'>;
   readonly run: { readonly id: string; readonly startedAt: string; readonly user: string };
   /** Root inputs with secrets resolved to `Secret`. */
   readonly inputs: Readonly<Record<string, Value>>;
@@ -164,56 +165,21 @@ function targetFor(scope: Scope, level: Level, id: string): Target | undefined {
 function resolveInput(scope: Scope, path: readonly string[]): Resolved {
   const level = scope.levels.at(-1);
   const include = level?.include;
+  const name = path[1];
   if (include === undefined || level === undefined) {
-    const value: Value = scope.source.inputs;
-    const name = path[1];
     if (name !== undefined && !Object.hasOwn(scope.source.inputs, name))
       return missing(`input "${name}" was not given and has no default`);
-    return within(value, path);
+    return within(scope.source.inputs, path);
   }
-  const name = path[1];
-  if (name === undefined) return allIncludeInputs(scope, include, level);
-  const value = includeInput(scope, { include, level }, name);
-  return value.state === 'known' ? within({ [name]: value.value }, path) : value;
-}
-
-interface Inner {
-  readonly include: IncludeNode;
-  readonly level: Level;
-}
-
-/** As recorded when the include was entered; secrets, and in a plan what nothing was recorded of, from what its `with` says. */
-function includeInput(scope: Scope, inner: Inner, name: string): Resolved {
-  const { include, level } = inner;
-  const spec = include.inputs[name];
-  if (spec === undefined) {
-    const hint = nameHint(name, Object.keys(include.inputs), 'inputs');
-    return missing(`${include.title} has no input "${name}"${hint === undefined ? '' : `: ${hint}`}`);
-  }
-  const recorded = scope.source.facts(level.prefix)?.with;
-  if (recorded !== undefined && spec.type !== 'secret') {
-    const value = Object.hasOwn(recorded, name) ? recorded[name] : undefined;
-    if (value !== undefined) return { state: 'known', value };
-    return missing(`input "${name}" of "${include.id}" was not given and has no default`);
-  }
-  const outer = outerOf(scope);
-  const given = Object.hasOwn(include.with, name) ? include.with[name] : undefined;
-  if (given === undefined) {
-    if (spec.default !== undefined) return { state: 'known', value: spec.default };
-    return missing(`input "${name}" of "${include.id}" was not given and has no default`);
-  }
-  const lookup: Lookup = (path) => resolve(outer, path);
-  return typeof given === 'string' ? renderTemplate(given, lookup) : renderValue(given, lookup);
-}
-
-function allIncludeInputs(scope: Scope, include: IncludeNode, level: Level): Resolved {
-  const value: Record<string, Value> = {};
-  for (const name of Object.keys(include.inputs)) {
-    const one = includeInput(scope, { include, level }, name);
-    if (one.state === 'unknown') return one;
-    if (one.state === 'known') value[name] = one.value;
-  }
-  return { state: 'known', value };
+  const given: IncludeInputs = {
+    include,
+    recorded: scope.source.facts(level.prefix)?.with,
+    services: scope.source.plan.services,
+    render: (value) => renderValue(value, (reference) => resolve(outerOf(scope), reference)),
+  };
+  const found = name === undefined ? allIncludeInputs(given) : includeInput(given, name);
+  if (found.state !== 'known') return found;
+  return within(name === undefined ? found.value : { [name]: found.value }, path);
 }
 
 function outerOf(scope: Scope): Scope {

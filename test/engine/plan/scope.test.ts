@@ -184,3 +184,43 @@ describe('nodeOf', () => {
     },
   );
 });
+
+describe('inputs of an include', () => {
+  const inputs = {
+    service: { type: 'service', description: 'Which' },
+    all: { type: 'list', of: 'service', description: 'More' },
+    size: { type: 'integer', description: 'How many', max: 5 },
+  } as const;
+  const entry = { name: 'nvcf-api', aliases: ['api'], namespace: 'nvcf' };
+
+  function inside(given: Record<string, string | number | readonly string[]>, reference: string) {
+    const steps = [include('deploy', [step('one')], { inputs, with: given })];
+    const plan = {
+      ...source({}).plan,
+      blocks: { preconditions: [], steps, verifications: [], rollback: [] },
+      services: { 'nvcf-api': entry },
+    };
+    const outer = { ...source({}, { chosen: entry, count: 9 }), plan };
+    return lookupFor(outer, 'deploy/one')(reference.split('.'));
+  }
+
+  test.each<[string, Record<string, string | number | readonly string[]>, string, unknown]>([
+    ['a name', { service: 'nvcf-api' }, 'inputs.service.namespace', 'nvcf'],
+    ['an alias', { service: 'api' }, 'inputs.service', entry],
+    ['an entry', { service: '{{inputs.chosen}}' }, 'inputs.service.name', 'nvcf-api'],
+    ['a list of both', { all: ['api', '{{inputs.chosen}}'] }, 'inputs.all', [entry, entry]],
+  ])('a service is an entry of the inventory, given %s', (_, given, reference, value) => {
+    expect(inside(given, reference)).toEqual({ state: 'known', value });
+  });
+
+  test.each<[Record<string, string | number>, string, string]>([
+    [
+      { service: 'nvcf-apy' },
+      'inputs.service',
+      'input "service" of "deploy" is "nvcf-apy", not a service of the inventory: did you mean "nvcf-api"?',
+    ],
+    [{ size: '{{inputs.count}}' }, 'inputs.size', 'input "size" of "deploy" is 9, more than 5'],
+  ])('a value that the declaration does not allow is refused: %j', (given, reference, why) => {
+    expect(inside(given, reference)).toEqual({ state: 'missing', why });
+  });
+});
