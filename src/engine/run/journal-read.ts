@@ -4,6 +4,8 @@ import { genesis, maxRecord, sha256, unspill } from './journal-record.ts';
 /** What a journal's bytes say. `events` are the good records before `damage` or the torn tail. */
 export interface ReadJournal {
   readonly events: readonly RunEvent[];
+  /** Of each record, in order. */
+  readonly hashes: readonly string[];
   readonly end: { readonly seq: number; readonly hash: string; readonly size: number };
   /** Bytes after the last good record that were still being written when the process or the machine stopped. */
   readonly torn: number;
@@ -29,6 +31,7 @@ export function readJournal(
   from: { readonly run: string; readonly folder: string },
 ): ReadJournal {
   const events: RunEvent[] = [];
+  const hashes: string[] = [];
   let end = { seq: 0, hash: genesis(from.run), size: 0 };
   while (end.size < bytes.length) {
     const line = readLine(bytes, end.size);
@@ -36,16 +39,17 @@ export function readJournal(
       // Only a record without its final newline can be one that was never finished.
       const torn = bytes.indexOf(0x0a, end.size) === -1;
       return torn
-        ? { events, end, torn: bytes.length - end.size, damage: undefined }
-        : { events, end, torn: 0, damage: { offset: end.size, afterSeq: end.seq, why: line } };
+        ? { events, hashes, end, torn: bytes.length - end.size, damage: undefined }
+        : { events, hashes, end, torn: 0, damage: { offset: end.size, afterSeq: end.seq, why: line } };
     }
     const found = readEvent(line, { ...from, ...end });
     if (typeof found === 'string')
-      return { events, end, torn: 0, damage: { offset: end.size, afterSeq: end.seq, why: found } };
+      return { events, hashes, end, torn: 0, damage: { offset: end.size, afterSeq: end.seq, why: found } };
     events.push(found);
+    hashes.push(line.hash);
     end = { seq: found.seq, hash: line.hash, size: line.next };
   }
-  return { events, end, torn: 0, damage: undefined };
+  return { events, hashes, end, torn: 0, damage: undefined };
 }
 
 function readLine(bytes: Buffer, at: number): Line | string {
