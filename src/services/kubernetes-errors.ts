@@ -94,7 +94,7 @@ export function answerError(
 ): AnswerError {
   const status = parseStatus(answer.body);
   const reason = status?.reason || (reasons[answer.status] ?? 'Unknown');
-  const said = saidBy(status, answer.body, place.confidential);
+  const said = saidBy(status, answer.body, place.confidential && quotes(answer.status));
   const next = nextSteps[reason];
   const refused = answer.status < 500;
   return new AnswerError(
@@ -138,6 +138,11 @@ export function refusal(message: string, reason: string, cause?: unknown): Kuber
 function isStaleVersion(reason: string, status: ApiStatus | undefined): boolean {
   const causes = status?.details?.causes ?? [];
   return reason === 'Conflict' && causes.every((cause) => cause.reason !== 'FieldManagerConflict');
+}
+
+/** Refusals of the document itself may quote it; those of the caller, the name or the version do not. */
+function quotes(status: number): boolean {
+  return ![401, 403, 404, 409, 410, 429].includes(status);
 }
 
 function saidBy(status: ApiStatus | undefined, body: string, confidential: boolean): string {

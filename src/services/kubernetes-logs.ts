@@ -1,5 +1,4 @@
-import type { KubernetesReader } from './kubernetes.ts';
-import { kinds } from './kubernetes.ts';
+import { KubernetesError, type KubernetesReader, kinds } from './kubernetes.ts';
 import type { Connection } from './kubernetes-connection.ts';
 import { transportError } from './kubernetes-errors.ts';
 import { objectPath, placeOf } from './kubernetes-paths.ts';
@@ -29,13 +28,29 @@ export function createLogs(connection: Connection): KubernetesReader['logs'] {
         },
         signal,
       );
-      yield* decode(answer, (cause) =>
-        transportError(place, { server: connection.server, cause, sent: true }),
-      );
+      const fail = (cause: unknown) =>
+        transportError(place, { server: connection.server, cause, sent: true });
+      yield* withoutExcuse(decode(answer, fail), place.what);
     } catch (cause) {
       if (!signal.aborted) throw cause;
     }
   };
+}
+
+/** A kubelet whose log file is gone says so in the log itself, with status 200: that is no log. */
+async function* withoutExcuse(chunks: AsyncIterable<string>, what: string): AsyncGenerator<string> {
+  let first = true;
+  for await (const chunk of chunks) {
+    if (first && /^unable to retrieve container logs for \S+\n?$/u.test(chunk)) {
+      throw new KubernetesError(`Cannot ${what}: ${chunk.trim()} (the container was removed)`, {
+        reason: 'NotFound',
+        outcome: 'not-applied',
+        retryable: true,
+      });
+    }
+    first = false;
+    yield chunk;
+  }
 }
 
 async function* decode(

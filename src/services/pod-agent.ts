@@ -1,4 +1,4 @@
-import { Agent as HttpAgent } from 'node:http';
+import { type ClientRequest, Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
@@ -54,8 +54,9 @@ class PodHttpAgent extends HttpAgent {
     return rest(stream);
   }
 
-  override reuseSocket(stream: Duplex): void {
+  override reuseSocket(stream: Duplex, request: ClientRequest): void {
     resume(stream);
+    super.reuseSocket(stream, request);
   }
 }
 
@@ -75,8 +76,9 @@ class PodHttpsAgent extends HttpsAgent {
     return rest(stream);
   }
 
-  override reuseSocket(stream: Duplex): void {
+  override reuseSocket(stream: Duplex, request: ClientRequest): void {
     resume(stream);
+    super.reuseSocket(stream, request);
   }
 }
 
@@ -88,7 +90,8 @@ function rest(stream: Duplex & { unref?: () => void }): boolean {
   return true;
 }
 
+/** The base class keeps the process alive by `ref`, which sockets have and other streams may not. */
 function resume(stream: Duplex & { ref?: () => void }): void {
   clearTimeout(timers.get(stream));
-  stream.ref?.();
+  stream.ref ??= () => undefined;
 }

@@ -168,13 +168,13 @@ export function coordinationContract(world: () => KubernetesWorld): void {
       const { namespace } = world();
       expect(await restricted.list(kinds.pods, { namespace })).toBeInstanceOf(Array);
       const calls = [
-        restricted.create(configMap(world(), 'forbidden', {})),
-        restricted.list(kinds.secrets, { namespace }),
-        restricted.apply(deploymentManifest(world(), 'forbidden')),
-        restricted.dryRunApply(podManifest(world(), 'forbidden')),
+        () => restricted.create(configMap(world(), 'forbidden', {})),
+        () => restricted.list(kinds.secrets, { namespace }),
+        () => restricted.apply(deploymentManifest(world(), 'forbidden')),
+        () => restricted.dryRunApply(podManifest(world(), 'forbidden')),
       ];
       for (const call of calls) {
-        expect(await failureOf(call)).toMatchObject({
+        expect(await failureOf(call())).toMatchObject({
           status: 403,
           reason: 'Forbidden',
           outcome: 'not-applied',

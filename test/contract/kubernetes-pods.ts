@@ -137,14 +137,16 @@ export function podsContract(world: () => KubernetesWorld): void {
     test('of the container before the restart', async () => {
       const { kubernetes } = world();
       const manifest = podManifest(world(), 'crashing', {
-        script: 'echo crashed; exit 1',
+        script: 'echo crashed; sleep 2; exit 1',
         spec: { restartPolicy: 'Always' },
       });
       await kubernetes.create(manifest);
       await eventually(
         world(),
         { kind: kinds.pods, ...named('crashing') },
-        ([found]) => Number(at(found, 'status', 'containerStatuses', 0, 'restartCount') ?? 0) >= 1,
+        ([found]) =>
+          at(found, 'status', 'containerStatuses', 0, 'restartCount') === 1 &&
+          at(found, 'status', 'containerStatuses', 0, 'state', 'running') !== undefined,
       );
       expect(await read('crashing', { previous: true })).toBe('crashed\n');
       await kubernetes.delete(refOf(world(), kinds.pods, 'crashing'), {});

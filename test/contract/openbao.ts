@@ -82,10 +82,10 @@ export function openbaoContract(name: string, setup: OpenBaoSetup): void {
       const pod = await active();
       const wrong = Secret.fromText('token', 's.not-the-right-one');
       for (const call of [
-        world.openbao.raftPeers(pod, wrong, never()),
-        world.openbao.stepDown(pod, wrong, never()),
+        () => world.openbao.raftPeers(pod, wrong, never()),
+        () => world.openbao.stepDown(pod, wrong, never()),
       ]) {
-        const failure = await failureOf(call);
+        const failure = await failureOf(call());
         expect(failure).toMatchObject({ status: 403, outcome: 'not-applied', retryable: false });
         expect(failure.message).not.toContain('not-the-right-one');
       }
