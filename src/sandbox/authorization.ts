@@ -11,8 +11,15 @@ export interface Attributes {
   readonly name: string | undefined;
 }
 
+/** Who calls the API server. */
+export interface Who {
+  readonly user: string;
+  /** All that this user may do; absent: everything that nobody is denied. */
+  readonly only?: readonly Denial[];
+}
+
 /** The user that the API server sees in the sandbox. */
-export const USER = 'sandbox';
+export const OPERATOR: Who = { user: 'sandbox' };
 
 export function fits(rule: Denial, call: Attributes): boolean {
   return (
@@ -22,26 +29,23 @@ export function fits(rule: Denial, call: Attributes): boolean {
   );
 }
 
-export function isAllowed(world: World, call: Attributes): boolean {
-  return !world.denials.some((denial) => fits(denial, call));
+export function isAllowed(world: World, call: Attributes, who: Who): boolean {
+  const given = who.only === undefined || who.only.some((rule) => fits(rule, call));
+  return given && !world.denials.some((denial) => fits(denial, call));
 }
 
-/** The API server's 403. */
-export function forbidden(call: Attributes): ApiFailure {
+/** Refuses (403) what is denied to everybody, or what this user was not given. */
+export function authorize(world: World, call: Attributes, who: Who): void {
+  if (isAllowed(world, call, who)) return;
   const [plural = '', sub] = call.resource.split('/');
   const target = resourceName({ plural, group: call.group });
   const where =
     call.namespace === undefined ? 'at the cluster scope' : `in the namespace "${call.namespace}"`;
   const named = call.name === undefined ? '' : ` "${call.name}"`;
-  return new ApiFailure(
+  throw new ApiFailure(
     403,
     'Forbidden',
-    `${target}${named} is forbidden: User "${USER}" cannot ${call.verb} resource "${plural}${sub === undefined ? '' : `/${sub}`}" in API group "${call.group}" ${where}`,
+    `${target}${named} is forbidden: User "${who.user}" cannot ${call.verb} resource "${plural}${sub === undefined ? '' : `/${sub}`}" in API group "${call.group}" ${where}`,
     { ...(call.name === undefined ? {} : { name: call.name }), kind: plural },
   );
-}
-
-/** Refuses (403) what a denial forbids. */
-export function authorize(world: World, call: Attributes): void {
-  if (!isAllowed(world, call)) throw forbidden(call);
 }

@@ -1,11 +1,11 @@
 import type { ApiRequest, Connection } from '../services/kubernetes-connection.ts';
 import { answerError, type CallPlace, transportError } from '../services/kubernetes-errors.ts';
 import { ApiFailure } from './api-error.ts';
-import { type Attributes, fits, forbidden, isAllowed } from './authorization.ts';
-import { run } from './commands.ts';
+import { type Attributes, authorize, fits, type Who } from './authorization.ts';
+import { type Outcome, run } from './commands.ts';
 import type { Machine } from './machine.ts';
-import { attributesOf, type ServerCall } from './server.ts';
-import type { Denial, Trouble } from './world.ts';
+import { attributesOf, review, type ServerCall } from './server.ts';
+import type { Trouble, World } from './world.ts';
 
 export const SERVER = 'sandbox';
 
@@ -13,8 +13,7 @@ export const SERVER = 'sandbox';
 export interface Caller {
   /** The instance of a step, for the faults that are planned for it. */
   readonly instance: string | undefined;
-  /** All that this caller may do; absent: everything. */
-  readonly only?: readonly Denial[];
+  readonly who: Who;
 }
 
 function serverCall(request: ApiRequest): ServerCall {
@@ -43,14 +42,17 @@ function troubleFor(machine: Machine, asked: Attributes | undefined): Trouble | 
   return trouble;
 }
 
-/** Refuses (403) what the cluster denies to everybody, or what this caller was not given. */
+/** Refuses (403) what the caller may not do. */
 export function permit(
   machine: Machine,
   caller: Caller,
   call: { readonly asked: Attributes; readonly place: CallPlace },
 ): void {
-  const given = caller.only === undefined || caller.only.some((rule) => fits(rule, call.asked));
-  if (!given || !isAllowed(machine.world, call.asked)) throw answerError(call.place, forbidden(call.asked));
+  try {
+    authorize(machine.world, call.asked, caller.who);
+  } catch (failure) {
+    throw failure instanceof ApiFailure ? answerError(call.place, failure) : failure;
+  }
 }
 
 /** Refuses while the API server is away. */
@@ -79,6 +81,12 @@ function tooMany(trouble: Trouble, place: CallPlace): Error {
   return answerError(place, { status, body, ...(status === 429 ? { retryAfter: '1' } : {}) });
 }
 
+/** A call that leaves no trace in the world. */
+function answer(world: World, call: ServerCall, caller: Caller): Outcome {
+  if (!call.path.includes('/selfsubject')) return run(world, { do: 'call', call });
+  return { ok: true, value: review(world, call, caller.who) };
+}
+
 /** A connection to the simulated API server: the real client's calls, errors and retries work on it unchanged. */
 export function sandboxConnection(machine: Machine, caller: Caller): Connection {
   const { world } = machine;
@@ -98,9 +106,7 @@ export function sandboxConnection(machine: Machine, caller: Caller): Connection 
         if (trouble.status !== undefined) throw tooMany(trouble, place);
         throw transportError(place, { server: SERVER, cause: broken('ECONNRESET'), sent: place.write });
       }
-      const outcome = changes(call)
-        ? machine.perform({ do: 'call', call })
-        : run(world, { do: 'call', call });
+      const outcome = changes(call) ? machine.perform({ do: 'call', call }) : answer(world, call, caller);
       if (!outcome.ok) throw answerError(place, outcome.failure);
       const lost = changes(call) && machine.faults.take(caller.instance, 'answer') !== undefined;
       if (trouble?.status !== undefined) throw tooMany(trouble, place);

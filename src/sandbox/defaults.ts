@@ -54,9 +54,18 @@ export function defaultPodSpec(value: unknown): Fields {
   };
 }
 
+/** Metadata without the empty maps that the API server leaves out. */
+function withoutEmptyMaps(value: unknown): Fields {
+  return Object.fromEntries(
+    Object.entries(fields(value)).filter(
+      ([, inner]) => !(isFields(inner) && Object.keys(inner).length === 0),
+    ),
+  );
+}
+
 function template(value: unknown): Fields {
   const given = fields(value);
-  return { ...given, metadata: fields(given.metadata), spec: defaultPodSpec(given.spec) };
+  return { ...given, metadata: withoutEmptyMaps(given.metadata), spec: defaultPodSpec(given.spec) };
 }
 
 function deploymentStrategy(value: unknown): Fields {
@@ -109,7 +118,8 @@ const specs: Readonly<Record<string, (spec: Fields) => Fields>> = {
 };
 
 /** A manifest with the defaults of its kind; `stringData` of Secrets becomes `data`. */
-export function withDefaults(manifest: Fields): Fields {
+export function withDefaults(given: Fields): Fields {
+  const manifest: Fields = { ...given, metadata: withoutEmptyMaps(given.metadata) };
   const kind = String(manifest.kind);
   const complete = specs[kind];
   if (kind === 'Secret') {
@@ -118,7 +128,8 @@ export function withDefaults(manifest: Fields): Fields {
       key,
       Buffer.from(String(text)).toString('base64'),
     ]);
-    return { type: 'Opaque', ...rest, data: { ...fields(rest.data), ...Object.fromEntries(encoded) } };
+    const data = { ...fields(rest.data), ...Object.fromEntries(encoded) };
+    return { type: 'Opaque', ...rest, ...(Object.keys(data).length === 0 ? {} : { data }) };
   }
   return complete === undefined ? manifest : { ...manifest, spec: complete(fields(manifest.spec)) };
 }

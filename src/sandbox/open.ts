@@ -7,6 +7,7 @@ import type { ProcessRunner } from '../services/process.ts';
 import type { Prompt } from '../services/prompt.ts';
 import { createServiceDirectory, type ServiceEntry } from '../services/service-directory.ts';
 import type { Services } from '../services/services.ts';
+import { OPERATOR } from './authorization.ts';
 import { type SandboxControl, sandboxControl } from './control.ts';
 import type { Fault, FaultPlan } from './faults.ts';
 import { sandboxHttp } from './http.ts';
@@ -68,7 +69,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
   });
   const files = options.files ?? createFileReader();
   const servicesFor = (instance: string | undefined): Services => {
-    const caller = { instance };
+    const caller = { instance, who: OPERATOR };
     const kubernetes = sandboxKubernetes(machine, caller);
     return {
       clock: machine.clock,
@@ -86,7 +87,8 @@ export function openSandbox(options: SandboxOptions): Sandbox {
   return {
     services: servicesFor(undefined),
     servicesFor,
-    restricted: (only) => sandboxKubernetes(machine, { instance: undefined, only }),
+    restricted: (only) =>
+      sandboxKubernetes(machine, { instance: undefined, who: { user: 'restricted', only } }),
     faults: machine.faults,
     inputs: (specs) => inputsFor(machine.world, specs),
     wrapPrompt: (prompt) => {

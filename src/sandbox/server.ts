@@ -2,7 +2,7 @@ import type { Json } from '../engine/json.ts';
 import type { Kind, ObjectRef, PatchOptions } from '../services/kubernetes.ts';
 import { applyObject, createObject, existing, patchObject } from './api.ts';
 import { ApiFailure, badRequest, notFound } from './api-error.ts';
-import { type Attributes, authorize, isAllowed, USER } from './authorization.ts';
+import { type Attributes, isAllowed, type Who } from './authorization.ts';
 import { apiVersionOf, served, shortNames } from './catalog.ts';
 import { type DeleteOptions, deleteObject } from './deletion.ts';
 import type { Thing } from './objects.ts';
@@ -97,25 +97,30 @@ function discovery(core: boolean): unknown {
   };
 }
 
-function review(world: World, call: ServerCall): unknown {
+/** SelfSubjectReview and SelfSubjectAccessReview. */
+export function review(world: World, call: ServerCall, who: Who): unknown {
   const body = parsed(call);
   if (call.path.endsWith('/selfsubjectreviews'))
     return {
       ...body,
-      status: { userInfo: { username: USER, groups: ['system:masters', 'system:authenticated'] } },
+      status: { userInfo: { username: who.user, groups: ['system:authenticated'] } },
     };
   const spec = isFields(body.spec) ? body.spec : {};
   const asked = (isFields(spec.resourceAttributes) ? spec.resourceAttributes : {}) as Readonly<
     Record<string, string | undefined>
   >;
-  const allowed = isAllowed(world, {
-    verb: asked.verb ?? '',
-    group: asked.group ?? '',
-    resource:
-      asked.subresource === undefined ? (asked.resource ?? '') : `${asked.resource}/${asked.subresource}`,
-    namespace: asked.namespace,
-    name: asked.name,
-  });
+  const allowed = isAllowed(
+    world,
+    {
+      verb: asked.verb ?? '',
+      group: asked.group ?? '',
+      resource:
+        asked.subresource === undefined ? (asked.resource ?? '') : `${asked.resource}/${asked.subresource}`,
+      namespace: asked.namespace,
+      name: asked.name,
+    },
+    who,
+  );
   return { ...body, status: { allowed, reason: allowed ? '' : 'denied in the sandbox' } };
 }
 
@@ -174,14 +179,13 @@ function deletionOptions(call: ServerCall): DeleteOptions & { readonly dryRun: b
   };
 }
 
-/** Answers one call, and changes the world if it is one that changes. Throws `ApiFailure` for a refusal. */
+/** Answers one call that its caller may make, and changes the world if it is one that changes. Throws `ApiFailure` for a refusal. */
 export function handle(world: World, call: ServerCall): unknown {
   const asked = attributesOf(call);
   if (asked === undefined) {
     if (call.path === '/version') return { major: '1', minor: '34', gitVersion: VERSION };
-    return call.method === 'POST' ? review(world, call) : discovery(call.path === '/api');
+    return discovery(call.path === '/api');
   }
-  authorize(world, asked);
   const target = targetOf(call.path);
   const { kind, namespace, name, sub } = target;
   if (name === undefined) {
