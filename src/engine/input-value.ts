@@ -85,11 +85,12 @@ function textProblem(value: Json, spec: ValueSpec): Problem | undefined {
     };
   }
   if (spec.type === 'service') return value === '' ? { message: 'is empty' } : undefined;
-  const size = bounds(value.length, spec, (count) => `${count} character${count === 1 ? '' : 's'}`);
+  const size = bounds([...value].length, spec, (count) => `${count} character${count === 1 ? '' : 's'}`);
   if (size !== undefined) return size;
   if (spec.pattern === undefined) return undefined;
-  const pattern = compilePattern(spec.pattern);
-  if (!pattern.ok || pattern.test(value)) return undefined;
+  const pattern = compilePattern(`^(?:${spec.pattern})$`);
+  if (!pattern.ok) return { message: `cannot be compared with ${spec.pattern}: ${pattern.message}` };
+  if (pattern.test(value)) return undefined;
   return { message: `does not match ${spec.pattern}`, hint: `it has to match ${spec.pattern}` };
 }
 

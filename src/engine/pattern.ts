@@ -10,7 +10,7 @@ type Instruction =
   | { readonly op: 'split'; first: number; second: number }
   | { readonly op: 'match' };
 
-const maxLength = 500;
+const maxLength = 1000;
 const maxInstructions = 5000;
 
 const cache = new Map<string, Pattern>();

@@ -1,5 +1,14 @@
 import type { Json, JsonObject } from './json.ts';
-import type { Value } from './value.ts';
+
+/** A rendered value: JSON, in which secrets may stand. Only steps see the secrets inside. */
+export type Value =
+  | null
+  | boolean
+  | number
+  | string
+  | Secret
+  | readonly Value[]
+  | { readonly [key: string]: Value };
 
 /** What a derived secret is made of: literal text, and secrets by name. */
 export type SecretPart = string | { readonly secret: string };
@@ -17,6 +26,7 @@ export class Secret {
   readonly parts: readonly SecretPart[] | undefined;
   #bytes: Uint8Array | undefined;
   readonly #fetch: (() => Promise<Uint8Array>) | undefined;
+  #loading: Promise<void> | undefined;
 
   constructor(name: string, value: Uint8Array | (() => Promise<Uint8Array>), parts?: readonly SecretPart[]) {
     this.name = name;
@@ -30,10 +40,21 @@ export class Secret {
     return new Secret(name, async () => (await fetch()).reveal((bytes) => bytes));
   }
 
-  /** Fetches a deferred secret; rejects with what its source says, and tries again when asked again. */
+  /**
+   * Fetches a deferred secret; rejects with what its source says, and tries again when asked again. Steps that need it
+   * at the same time wait for one fetch: nobody is asked twice.
+   */
   async load(): Promise<void> {
-    if (this.#bytes === undefined && this.#fetch !== undefined)
-      this.#bytes = Uint8Array.from(await this.#fetch());
+    const fetch = this.#fetch;
+    if (this.#bytes !== undefined || fetch === undefined) return;
+    this.#loading ??= fetch()
+      .then((bytes) => {
+        this.#bytes = Uint8Array.from(bytes);
+      })
+      .finally(() => {
+        this.#loading = undefined;
+      });
+    await this.#loading;
   }
 
   #loaded(): Uint8Array {

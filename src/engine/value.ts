@@ -1,14 +1,6 @@
-import type { Secret } from './secret.ts';
+import type { Value } from './secret.ts';
 
-/** A rendered value: JSON, in which secrets may stand. Only steps see the secrets inside. */
-export type Value =
-  | null
-  | boolean
-  | number
-  | string
-  | Secret
-  | readonly Value[]
-  | { readonly [key: string]: Value };
+export type { Value } from './secret.ts';
 
 /** What a reference leads to. `after`: instance or step ids whose results it needs. */
 export type Resolved =

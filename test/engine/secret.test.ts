@@ -172,4 +172,22 @@ describe('a deferred secret', () => {
     await token.load();
     expect(token.byteLength).toBe(12);
   });
+
+  test('is fetched once for steps that need it at the same time, and again after a failure', async () => {
+    let asked = 0;
+    const slow = Secret.deferred('token', async () => {
+      asked += 1;
+      if (asked === 1) throw new Error('sealed');
+      return Secret.fromText('token', canary);
+    });
+    const derived = Secret.concat(['Bearer ', slow]);
+    expect((await Promise.allSettled([slow.load(), derived.load()])).map(({ status }) => status)).toEqual([
+      'rejected',
+      'rejected',
+    ]);
+    expect(asked).toBe(1);
+    await Promise.all([slow.load(), derived.load(), loadSecrets([slow, derived])]);
+    expect(asked).toBe(2);
+    expect(derived.revealText((text) => text)).toBe(`Bearer ${canary}`);
+  });
 });

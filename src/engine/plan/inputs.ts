@@ -5,7 +5,6 @@ import { sourceWords } from '../read/secret-source.ts';
 import { nameHint } from '../suggest.ts';
 import type { PlannedInput } from './plan.ts';
 
-export { checkDefault, checkInputSpec, type SpecProblem } from '../read/input-spec.ts';
 export type { ServiceNames } from '../read/input-value.ts';
 
 /** What the operator gave. A flag wins over the file. */
@@ -31,9 +30,7 @@ export interface InputProblem {
     | 'input-given-twice'
     | 'input-secret-given'
     | 'input-syntax'
-    | 'input-type'
-    | 'input-pattern'
-    | 'input-range'
+    | 'input-value'
     | 'input-service';
   readonly message: string;
   readonly hint?: string;
@@ -185,11 +182,10 @@ function problemOf(
     hint,
   }: { readonly code: InputProblem['code']; readonly message: string; readonly hint?: string },
 ): InputProblem {
-  const text = /^(element|entry) /.test(message) ? `, ${message}` : ` ${message}`;
   return {
     input: name,
     code,
-    message: `the input "${name}"${text}`,
+    message: `the input "${name}" ${message}`,
     ...(hint === undefined ? {} : { hint }),
   };
 }

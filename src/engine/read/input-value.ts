@@ -1,8 +1,7 @@
-import { durationForm, parseDuration } from '../duration.ts';
+import { valueProblem } from '../input-value.ts';
 import type { Json, JsonObject } from '../json.ts';
-import { compilePattern } from '../pattern.ts';
 import { nameHint } from '../suggest.ts';
-import type { InputSpec, InputType } from './runbook.ts';
+import type { InputSpec } from './runbook.ts';
 
 /** The service inventory as inputs need it: by name or alias. */
 export interface ServiceNames {
@@ -12,7 +11,7 @@ export interface ServiceNames {
 
 /** What is wrong with a value, without the input's name: 'is not a whole number'. */
 export interface ValueProblem {
-  readonly code: 'input-type' | 'input-pattern' | 'input-range' | 'input-service';
+  readonly code: 'input-value' | 'input-service';
   readonly message: string;
   readonly hint?: string;
 }
@@ -20,8 +19,6 @@ export interface ValueProblem {
 export type CheckedValue =
   | { readonly ok: true; readonly value: Json }
   | { readonly ok: false; readonly problem: ValueProblem };
-
-type ScalarType = Exclude<InputType, 'list' | 'map' | 'secret'>;
 
 /** The value of a text from a command line: numbers, `true`, lists as `a,b` or JSON, maps as `k=v,k=v` or JSON. */
 export function readInputText(
@@ -54,138 +51,51 @@ export function checkInputValue(
   value: Json,
   services: ServiceNames | undefined,
 ): CheckedValue {
-  if (spec.type === 'list' || spec.type === 'map') return checkCollection(spec, value, services);
-  if (spec.type === 'secret') return wrong('input-type', 'is a secret, which has a source and no value');
-  const checked = checkScalar(spec.type, spec, value, services);
-  if (!checked.ok) return checked;
-  return checkPattern(spec, value) ?? checkRange(spec, value) ?? checked;
-}
-
-function checkCollection(spec: InputSpec, value: Json, services: ServiceNames | undefined): CheckedValue {
-  const list = spec.type === 'list';
-  if (typeof value !== 'object' || value === null || Array.isArray(value) !== list)
-    return wrong('input-type', `is ${describe(value)}, not a ${spec.type}`);
-  const element: InputSpec = { ...spec, type: spec.of ?? 'string' };
-  const checked: [string, Json][] = [];
-  for (const [key, item] of Object.entries(value)) {
-    const each = checkElement(element, item, services);
-    if (!each.ok)
-      return {
-        ok: false,
-        problem: {
-          ...each.problem,
-          message: `${list ? `element ${Number(key) + 1}` : `entry "${key}"`} ${each.problem.message}`,
-        },
-      };
-    checked.push([key, each.value]);
+  if (spec.type === 'secret') return wrong('input-value', 'is a secret, which has a source and no value');
+  const problem = valueProblem(value, spec);
+  if (problem !== undefined) {
+    const { message, hint, path } = problem;
+    const found: ValueProblem = { code: 'input-value', message, ...(hint === undefined ? {} : { hint }) };
+    const [key] = path;
+    if (key === undefined) return { ok: false, problem: found };
+    return elementProblem(spec.type === 'list' ? `element ${Number(key) + 1}` : `entry "${key}"`, found);
   }
-  const result: Json = list ? checked.map(([, item]) => item) : Object.fromEntries(checked);
-  return checkSize(spec, checked.length) ?? { ok: true, value: result };
+  const named = spec.type === 'service' || spec.of === 'service';
+  return named && services !== undefined ? resolveServices(spec, value, services) : known(value);
 }
 
-/** `min` and `max` count the elements; `pattern` is for each. */
-function checkElement(spec: InputSpec, value: Json, services: ServiceNames | undefined): CheckedValue {
-  const checked = checkScalar(spec.type as ScalarType, spec, value, services);
-  return checked.ok ? (checkPattern(spec, value) ?? checked) : checked;
-}
-
-function checkScalar(
-  type: ScalarType,
-  spec: InputSpec,
-  value: Json,
-  services: ServiceNames | undefined,
-): CheckedValue {
-  const given = describe(value);
-  switch (type) {
-    case 'integer':
-      if (Number.isInteger(value) && !Number.isSafeInteger(value))
-        return wrong('input-range', 'is too large');
-      return Number.isSafeInteger(value)
-        ? known(value)
-        : wrong('input-type', `is ${given}, not a whole number`);
-    case 'number':
-      return typeof value === 'number' && Number.isFinite(value)
-        ? known(value)
-        : wrong('input-type', `is ${given}, not a number`);
-    case 'boolean':
-      return typeof value === 'boolean'
-        ? known(value)
-        : wrong('input-type', `is ${given}, not true or false`, 'write true or false');
-    case 'duration':
-      return typeof value === 'string' && parseDuration(value) !== undefined
-        ? known(value)
-        : wrong('input-type', `is ${given}, not a duration`, `write ${durationForm}`);
-    case 'enum':
-      return checkEnum(spec, value);
-    case 'service':
-      return checkService(value, services);
-    default:
-      return typeof value === 'string'
-        ? known(value)
-        : wrong('input-type', `is ${given}, not text`, 'write it in quotes');
+function resolveServices(spec: InputSpec, value: Json, services: ServiceNames): CheckedValue {
+  if (Array.isArray(value) && spec.type === 'list') {
+    const entries = value.map((name: Json) => resolveService(name, services));
+    const bad = entries.findIndex((entry) => !entry.ok);
+    const failed = entries[bad];
+    if (failed?.ok === false) return elementProblem(`element ${bad + 1}`, failed.problem);
+    return known(entries.flatMap((entry) => (entry.ok ? [entry.value] : [])));
   }
+  if (spec.type !== 'map' || typeof value !== 'object' || value === null)
+    return resolveService(value, services);
+  const entries: [string, Json][] = [];
+  for (const [key, name] of Object.entries(value)) {
+    const entry = resolveService(name, services);
+    if (!entry.ok) return elementProblem(`entry "${key}"`, entry.problem);
+    entries.push([key, entry.value]);
+  }
+  return known(Object.fromEntries(entries));
 }
 
-function checkEnum(spec: InputSpec, value: Json): CheckedValue {
-  const values = spec.values ?? [];
-  if (typeof value === 'string' && values.includes(value)) return known(value);
-  return wrong(
-    'input-type',
-    `is ${describe(value)}, not one of its values`,
-    nameHint(String(value), values, 'values'),
-  );
-}
-
-function checkService(value: Json, services: ServiceNames | undefined): CheckedValue {
-  if (typeof value !== 'string')
-    return wrong('input-type', `is ${describe(value)}, not the name of a service`);
-  if (services === undefined) return known(value);
-  const entry = services.find(value);
+function resolveService(name: Json, services: ServiceNames): CheckedValue {
+  const text = String(name);
+  const entry = services.find(text);
   if (entry !== undefined) return known(entry);
   return wrong(
     'input-service',
-    `is ${describe(value)}, not a service of the inventory`,
-    nameHint(value, services.names, 'services'),
+    `is "${text}", not a service of the inventory`,
+    nameHint(text, services.names, 'services'),
   );
 }
 
-/** The whole text must match. */
-function checkPattern(spec: InputSpec, value: Json): CheckedValue | undefined {
-  if (spec.pattern === undefined || typeof value !== 'string') return undefined;
-  const pattern = compilePattern(`^(?:${spec.pattern})$`);
-  if (!pattern.ok)
-    return wrong('input-pattern', `cannot be checked: pattern ${spec.pattern}: ${pattern.message}`);
-  if (pattern.test(value)) return undefined;
-  const [example] = spec.examples ?? [];
-  const hint = example === undefined ? undefined : `for example ${describe(example)}`;
-  return wrong('input-pattern', `is ${describe(value)}, which does not match ${spec.pattern}`, hint);
-}
-
-function checkRange(spec: InputSpec, value: Json): CheckedValue | undefined {
-  if (spec.type === 'string' && typeof value === 'string') return checkSize(spec, [...value].length);
-  const size = measure(spec.type, value);
-  if (size === undefined) return undefined;
-  const { min, max } = spec;
-  if (min !== undefined && size < (measure(spec.type, min) ?? Number.NEGATIVE_INFINITY))
-    return wrong('input-range', `is ${describe(value)}, less than ${min}`);
-  if (max !== undefined && size > (measure(spec.type, max) ?? Number.POSITIVE_INFINITY))
-    return wrong('input-range', `is ${describe(value)}, more than ${max}`);
-  return undefined;
-}
-
-function checkSize(spec: InputSpec, size: number): CheckedValue | undefined {
-  const unit = spec.type === 'string' ? 'characters' : spec.type === 'map' ? 'entries' : 'elements';
-  if (spec.min !== undefined && size < Number(spec.min))
-    return wrong('input-range', `has ${size} ${unit}; at least ${spec.min} are needed`);
-  if (spec.max !== undefined && size > Number(spec.max))
-    return wrong('input-range', `has ${size} ${unit}; at most ${spec.max} are allowed`);
-  return undefined;
-}
-
-/** What `min` and `max` compare: a number as it is, a duration in milliseconds. */
-export function measure(type: InputType, value: Json): number | undefined {
-  if (type === 'duration') return typeof value === 'string' ? parseDuration(value) : undefined;
-  return typeof value === 'number' ? value : undefined;
+function elementProblem(element: string, problem: ValueProblem): CheckedValue {
+  return { ok: false, problem: { ...problem, message: `in ${element} ${problem.message}` } };
 }
 
 function readCollection(
@@ -195,7 +105,7 @@ function readCollection(
   build: (elements: readonly Json[]) => Json | undefined,
 ): CheckedValue {
   const [opening, form] = spec.type === 'list' ? ['[', 'a,b'] : ['{', 'key=value,key=value'];
-  const malformed = wrong('input-type', `is ${describe(text)}, not a ${spec.type}`, `write ${form} or JSON`);
+  const malformed = wrong('input-value', `is not a ${spec.type}`, `write ${form} or JSON`);
   if (text.trimStart().startsWith(opening)) {
     try {
       return checkInputValue(spec, JSON.parse(text) as Json, services);
@@ -216,14 +126,6 @@ function scalarOf(type: InputSpec['of'], text: string): Json {
 
 function numberOf(text: string): number | undefined {
   return /^-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?$/.test(text) ? Number(text) : undefined;
-}
-
-/** A value in a message: short, in quotes when it is text. */
-function describe(value: Json): string {
-  if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object' && value !== null) return 'a map';
-  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
-  return text.length <= 60 ? text : `${text.slice(0, 60)}…`;
 }
 
 function known(value: Json): CheckedValue {

@@ -65,26 +65,30 @@ describe('a flag', () => {
   });
 
   test.each<[Omit<InputSpec, 'description'>, string, string]>([
-    [{ type: 'integer' }, '1.5', 'input-type: the input "x" is 1.5, not a whole number'],
-    [{ type: 'integer' }, '012', 'input-type: the input "x" is "012", not a whole number'],
-    [{ type: 'integer' }, '0x1F', 'input-type: the input "x" is "0x1F", not a whole number'],
-    [{ type: 'integer' }, '9007199254740993', 'input-range: the input "x" is too large'],
-    [{ type: 'number' }, 'NaN', 'input-type: the input "x" is "NaN", not a number'],
-    [{ type: 'number' }, '1e999', 'input-type: the input "x" is Infinity, not a number'],
+    [{ type: 'integer' }, '1.5', 'input-value: the input "x" is 1.5, not a whole number'],
+    [{ type: 'integer' }, '012', 'input-value: the input "x" is the text "012", not a whole number'],
+    [{ type: 'integer' }, '0x1F', 'input-value: the input "x" is the text "0x1F", not a whole number'],
+    [
+      { type: 'integer' },
+      '9007199254740993',
+      'input-value: the input "x" is 9007199254740992, not a whole number',
+    ],
+    [{ type: 'number' }, 'NaN', 'input-value: the input "x" is the text "NaN", not a number'],
+    [{ type: 'number' }, '1e999', 'input-value: the input "x" is Infinity, not a number'],
     [
       { type: 'boolean' },
       'yes',
-      'input-type: the input "x" is "yes", not true or false | write true or false',
+      'input-value: the input "x" is the text "yes", not true or false | write true or false, without quotes',
     ],
     [
       { type: 'duration' },
       '5',
-      `input-type: the input "x" is "5", not a duration | write whole numbers with units d, h, m, s or ms, such as '90s', '5m' or '1h30m'`,
+      `input-value: the input "x" is no duration | write whole numbers with units d, h, m, s or ms, such as '90s', '5m' or '1h30m'`,
     ],
     [
       { type: 'enum', values: ['fast', 'safe'] },
       'saef',
-      'input-type: the input "x" is "saef", not one of its values | did you mean "safe"?',
+      'input-value: the input "x" is none of the values | did you mean "safe"?',
     ],
     [
       { type: 'service' },
@@ -94,30 +98,52 @@ describe('a flag', () => {
     [
       { type: 'list', of: 'integer' },
       '1,b',
-      'input-type: the input "x", element 2 is "b", not a whole number',
+      'input-value: the input "x" in element 2 is the text "b", not a whole number',
     ],
-    [{ type: 'list' }, '[1', 'input-type: the input "x" is "[1", not a list | write a,b or JSON'],
-    [{ type: 'map' }, 'a', 'input-type: the input "x" is "a", not a map | write key=value,key=value or JSON'],
+    [{ type: 'list' }, '[1', 'input-value: the input "x" is not a list | write a,b or JSON'],
+    [{ type: 'map' }, 'a', 'input-value: the input "x" is not a map | write key=value,key=value or JSON'],
     [
       { type: 'map', of: 'integer' },
       'a=b',
-      'input-type: the input "x", entry "a" is "b", not a whole number',
+      'input-value: the input "x" in entry "a" is the text "b", not a whole number',
     ],
     [
       { type: 'string', pattern: '[a-z]+', examples: ['abc'] },
       'abc1',
-      'input-pattern: the input "x" is "abc1", which does not match [a-z]+ | for example "abc"',
+      'input-value: the input "x" does not match [a-z]+ | it has to match [a-z]+',
     ],
     [
       { type: 'list', pattern: 'a|b' },
       'a,ab',
-      'input-pattern: the input "x", element 2 is "ab", which does not match a|b',
+      'input-value: the input "x" in element 2 does not match a|b | it has to match a|b',
     ],
-    [{ type: 'integer', min: 1 }, '0', 'input-range: the input "x" is 0, less than 1'],
-    [{ type: 'duration', max: '1h' }, '61m', 'input-range: the input "x" is "61m", more than 1h'],
-    [{ type: 'list', min: 2 }, 'a', 'input-range: the input "x" has 1 elements; at least 2 are needed'],
-    [{ type: 'map', max: 1 }, 'a=1,b=2', 'input-range: the input "x" has 2 entries; at most 1 are allowed'],
-    [{ type: 'string', min: 3 }, 'ab', 'input-range: the input "x" has 2 characters; at least 3 are needed'],
+    [{ type: 'integer', min: 1 }, '0', 'input-value: the input "x" is less than 1 | at least 1'],
+    [{ type: 'duration', max: '1h' }, '61m', 'input-value: the input "x" is more than 1h | at most 1h'],
+    [
+      { type: 'list', min: 2 },
+      'a',
+      'input-value: the input "x" is less than 2 elements | at least 2 elements',
+    ],
+    [
+      { type: 'map', max: 1 },
+      'a=1,b=2',
+      'input-value: the input "x" is more than 1 element | at most 1 element',
+    ],
+    [
+      { type: 'string', min: 3 },
+      'ab',
+      'input-value: the input "x" is less than 3 characters | at least 3 characters',
+    ],
+    [
+      { type: 'list', of: 'service' },
+      'api,nope',
+      'input-service: the input "x" in element 2 is "nope", not a service of the inventory | services: nvcf-api, api',
+    ],
+    [
+      { type: 'map', of: 'service' },
+      'a=nvcf-ap',
+      'input-service: the input "x" in entry "a" is "nvcf-ap", not a service of the inventory | did you mean "nvcf-api"?',
+    ],
   ])('%j given %s is refused', (input, text, expected) => {
     expect(flag(input, text)).toBe(expected);
   });
@@ -128,11 +154,15 @@ describe('a file', () => {
     expect(fromFile({ type: 'list', of: 'number' }, [1, 2.5])).toEqual([1, 2.5]);
     expect(fromFile({ type: 'map' }, { a: 'b' })).toEqual({ a: 'b' });
     expect(fromFile({ type: 'string' }, 1.1)).toBe(
-      'input-type: the input "x" is 1.1, not text | write it in quotes',
+      'input-value: the input "x" is 1.1, not text | write "1.1" in quotes',
     );
-    expect(fromFile({ type: 'integer' }, '3')).toBe('input-type: the input "x" is "3", not a whole number');
-    expect(fromFile({ type: 'list' }, 'a,b')).toBe('input-type: the input "x" is "a,b", not a list');
-    expect(fromFile({ type: 'map' }, ['a'])).toBe('input-type: the input "x" is a list, not a map');
+    expect(fromFile({ type: 'integer' }, '3')).toBe(
+      'input-value: the input "x" is the text "3", not a whole number',
+    );
+    expect(fromFile({ type: 'list' }, 'a,b')).toBe(
+      'input-value: the input "x" is the text "a,b", not a list',
+    );
+    expect(fromFile({ type: 'map' }, ['a'])).toBe('input-value: the input "x" is a list, not a map');
     expect(fromFile({ type: 'boolean' }, null)).toContain('is null, not true or false');
   });
 
@@ -209,7 +239,7 @@ test('all problems are reported at once', () => {
     'input-unknown servise | did you mean "service"?',
     'input-unknown zzz | inputs: service, count, name',
     'input-missing service | give it with --input service=…',
-    'input-type count | ',
+    'input-value count | ',
     'input-missing name | give it with --input name=…',
   ]);
 });
