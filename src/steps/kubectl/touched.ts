@@ -44,12 +44,17 @@ export function fieldAt(object: unknown, path: FieldPath): Json | undefined {
   return current as Json | undefined;
 }
 
-/** What stands at each path; a path that leads nowhere is left out. */
+/** What stands at each path, or on the way to it where that is no object; a path that leads nowhere is left out. */
 export function pick(object: unknown, paths: readonly FieldPath[]): Readonly<Record<string, Json>> {
   const picked: Record<string, Json> = {};
   for (const path of paths) {
-    const value = fieldAt(object, path);
-    if (value !== undefined) picked[JSON.stringify(path)] = value;
+    const end = path.findIndex((_, index) => {
+      const above = fieldAt(object, path.slice(0, index));
+      return above !== undefined && !isObject(above);
+    });
+    const reached = end === -1 ? path : path.slice(0, end);
+    const value = fieldAt(object, reached);
+    if (value !== undefined) picked[JSON.stringify(reached)] = value;
   }
   return picked;
 }
@@ -61,12 +66,21 @@ export function inversePatch(
   current: unknown,
 ): JsonObject {
   const patch: { [key: string]: Json } = {};
-  for (const path of paths) {
+  for (const touched of paths) {
+    const path = recordedAt(touched, picked);
     const before = picked[JSON.stringify(path)];
     if (before === undefined && fieldAt(current, path) === undefined) continue;
     setAt(patch, path, before === undefined ? null : replaced(fieldAt(current, path), before));
   }
   return patch;
+}
+
+function recordedAt(path: FieldPath, picked: Readonly<Record<string, Json>>): FieldPath {
+  for (let length = path.length; length > 0; length--) {
+    const shorter = path.slice(0, length);
+    if (Object.hasOwn(picked, JSON.stringify(shorter))) return shorter;
+  }
+  return path;
 }
 
 // A merge patch adds to an object: keys that are there now and were not before have to be named to go away.
