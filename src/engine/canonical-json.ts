@@ -5,9 +5,14 @@ import type { Json, JsonObject } from './json.ts';
  * ECMAScript writes them. Members that are undefined are left out. Throws a `TypeError` for what JSON cannot hold.
  */
 export function canonicalJson(value: unknown): string {
-  const chunks: string[] = [];
-  write(value, chunks);
-  return chunks.join('');
+  if (value === null || typeof value === 'boolean' || typeof value === 'string') return JSON.stringify(value);
+  if (typeof value === 'number') {
+    if (!Number.isFinite(value)) throw new TypeError(`${value} is no JSON number`);
+    return JSON.stringify(value);
+  }
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value === 'object' && isPlain(value)) return canonicalObject(value);
+  throw new TypeError(`a ${typeof value} is no JSON value`);
 }
 
 /** The value as canonical JSON would be read back: no undefined members, keys sorted. */
@@ -19,37 +24,14 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function write(value: unknown, into: string[]): void {
-  if (value === null || typeof value === 'boolean' || typeof value === 'string') {
-    into.push(JSON.stringify(value));
-  } else if (typeof value === 'number') {
-    if (!Number.isFinite(value)) throw new TypeError(`${value} is no JSON number`);
-    into.push(JSON.stringify(value));
-  } else if (Array.isArray(value)) writeList(value, into);
-  else if (typeof value === 'object' && isPlain(value)) writeObject(value, into);
-  else throw new TypeError(`a ${typeof value} is no JSON value`);
-}
-
-function writeList(list: readonly unknown[], into: string[]): void {
-  into.push('[');
-  for (const [index, item] of list.entries()) {
-    if (index > 0) into.push(',');
-    write(item, into);
+function canonicalObject(object: object): string {
+  const members: Readonly<Record<string, unknown>> = { ...object };
+  const texts: string[] = [];
+  for (const key of Object.keys(members).sort()) {
+    const value = members[key];
+    if (value !== undefined) texts.push(`${JSON.stringify(key)}:${canonicalJson(value)}`);
   }
-  into.push(']');
-}
-
-function writeObject(object: object, into: string[]): void {
-  const members = Object.entries(object)
-    .filter(([, value]) => value !== undefined)
-    .sort(([one], [other]) => (one < other ? -1 : 1));
-  into.push('{');
-  for (const [index, [key, value]] of members.entries()) {
-    if (index > 0) into.push(',');
-    into.push(JSON.stringify(key), ':');
-    write(value, into);
-  }
-  into.push('}');
+  return `{${texts.join(',')}}`;
 }
 
 function isPlain(value: object): boolean {

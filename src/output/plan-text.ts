@@ -137,17 +137,15 @@ function putForecast(page: Page, forecast: Forecast): void {
 
 function putDiff(forecast: Forecast, detail: (text: string) => void): void {
   const diff = forecast.diff ?? [];
-  for (const line of diff.slice(0, MOST_DIFF_LINES)) detail(sayDiff(line, forecast));
+  for (const line of diff.slice(0, MOST_DIFF_LINES)) detail(sayDiff(line));
   if (diff.length > MOST_DIFF_LINES) detail(`and ${diff.length - MOST_DIFF_LINES} more fields`);
 }
 
 /** 'spec.replicas: 3 → 0', 'spec.paused: (not set) → true' */
-function sayDiff({ path, before, after }: DiffLine, forecast: Forecast): string {
-  const absent = '(not set)';
-  const wanted =
-    after === undefined ? (forecast.status === 'unknown' ? '(not known yet)' : absent) : sayValue(after);
+function sayDiff({ path, before, after }: DiffLine): string {
+  const say = (value: Json | undefined) => (value === undefined ? '(not set)' : sayValue(value));
   const where = path === '' ? '' : `${path}: `;
-  return `${where}${before === undefined ? absent : sayValue(before)} → ${wanted}`;
+  return `${where}${say(before)} → ${say(after)}`;
 }
 
 function sayValue(value: Json): string {

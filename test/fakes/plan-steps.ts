@@ -1,5 +1,6 @@
 import type { Access } from '../../src/engine/access.ts';
 import type { JsonObject } from '../../src/engine/json.ts';
+import type { Secret } from '../../src/engine/secret.ts';
 import type { StepSchema } from '../../src/engine/step-schema.ts';
 import {
   type ChangeStepType,
@@ -24,6 +25,7 @@ export function fakeWorld(things: Readonly<Record<string, number>> = {}): FakeWo
 interface ThingInput {
   readonly thing: string;
   readonly value?: number;
+  readonly token?: Secret;
 }
 
 /** 'fake.read' reads a thing, 'fake.change' sets it, 'fake.opaque' cannot tell, 'fake.final' cannot be undone, 'fake.hang' waits. */
@@ -67,7 +69,10 @@ function changeType(type: string, world: FakeWorld): ChangeStepType<ThingInput, 
     effect: 'change',
     describe: ({ thing, value }) => `set ${thing} to ${value}`,
     resources: ({ thing }) => [{ path: `things/${thing}`, mode: 'write' }],
-    access: ({ thing }) => [access('get', thing), access('patch', thing)],
+    access: ({ thing }) =>
+      type === 'fake.opaque'
+        ? [{ ...access('patch', 'one'), namespace: thing }]
+        : [access('get', thing), access('patch', thing)],
     async predict(input) {
       const before = look(world, 'predict', input);
       if (type === 'fake.opaque') return { predictable: false, why: 'no dry run for this kind' };
@@ -99,7 +104,7 @@ function changeType(type: string, world: FakeWorld): ChangeStepType<ThingInput, 
   };
 }
 
-function access(verb: string, name: string): Access {
+function access(verb: string, name: string): Extract<Access, { system: 'kubernetes' }> {
   return { system: 'kubernetes', verb, group: 'apps', resource: 'things', namespace: 'fake', name };
 }
 
@@ -124,7 +129,13 @@ export function fakeSchemas(): Readonly<Record<string, StepSchema>> {
     { errors: null as unknown },
   ) as unknown as StepSchema['with'] & { errors: unknown };
   const properties = {
-    with: { properties: { thing: { type: 'string' }, value: { type: 'integer' } } },
+    with: {
+      properties: {
+        thing: { type: 'string' },
+        value: { type: 'integer' },
+        token: { type: 'string', 'x-secret': true as const },
+      },
+    },
     outputs: {},
   };
   const schema = { title: 'Fake', description: 'A fake.', properties, examples: [] };

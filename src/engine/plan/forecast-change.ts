@@ -1,13 +1,15 @@
 import type { Json } from '../json.ts';
 import type { Node, StepNode } from '../read/runbook.ts';
-import { loadSecrets } from '../secret.ts';
 import type { AnyStepType, DiffLine, Prediction, Witness } from '../step-type.ts';
+import { askWorld, noteFailure } from './ask-world.ts';
 import { noTime, type Span } from './estimate.ts';
 import { nodeIdOf } from './instance.ts';
 import type { Forecast, ForecastStatus } from './plan.ts';
-import { addProblem, type Planner, setFacts, show } from './planner.ts';
-import { accessFailure, isHopeless, sayError } from './problem.ts';
-import { contextFor, knownAfter, type Subject } from './subject.ts';
+import { type Planner, setFacts, show } from './planner.ts';
+import { knownAfter, type Subject } from './subject.ts';
+
+/** A step that has not predicted its change by then counts as unpredictable. */
+export const PREDICT_LIMIT = 60_000;
 
 type ChangeType = Extract<AnyStepType, { effect: 'change' }>;
 
@@ -70,23 +72,16 @@ async function ask(planner: Planner, subject: Subject): Promise<Asked> {
 
 /** Captures too: the witnesses are what `exec` of this plan compares with before the step. */
 async function predict(planner: Planner, subject: Subject, type: ChangeType): Promise<Asked> {
-  const context = contextFor(planner, subject, planner.request.signal);
-  const value = (subject.input.state === 'known' ? subject.input.value : {}) as never;
   try {
-    await loadSecrets(value);
-    const before = await type.capture(value, context);
-    const prediction = await type.predict(value, context);
-    return { prediction, witnesses: before.witnesses };
+    return await askWorld(planner, subject, {
+      limit: PREDICT_LIMIT,
+      ask: async (input, context) => {
+        const before = await type.capture(input, context);
+        return { prediction: await type.predict(input, context), witnesses: before.witnesses };
+      },
+    });
   } catch (error) {
-    planner.request.signal.throwIfAborted();
-    if (isHopeless(error)) planner.offline = 'not asked: the cluster gave no answer before';
-    const said = sayError(error);
-    const kind = accessFailure(error);
-    if (kind !== undefined) {
-      const message = `${subject.id}: ${said.message}`;
-      addProblem(planner, subject.node, { kind, instance: subject.id, ...said, message });
-    }
-    return { witnesses: [], why: said.message };
+    return { witnesses: [], why: noteFailure(planner, subject, error).said.message };
   }
 }
 

@@ -1,12 +1,11 @@
 import { isJsonObject } from '../canonical-json.ts';
 import type { JsonObject } from '../json.ts';
-import { loadSecrets } from '../secret.ts';
-import { type RunContext, StepError } from '../step-type.ts';
+import { type ReadContext, type RunContext, StepError } from '../step-type.ts';
+import { askWorld, noteFailure } from './ask-world.ts';
 import { because, decideCondition } from './elements.ts';
 import type { ForecastStatus } from './plan.ts';
 import { addProblem, type Planner, setFacts, show } from './planner.ts';
-import { accessFailure, isHopeless, sayError } from './problem.ts';
-import { contextFor, knownAfter, type Subject } from './subject.ts';
+import { knownAfter, type Subject } from './subject.ts';
 
 /** A read that takes longer than this in a plan is left to the run. */
 export const READ_LIMIT = 15_000;
@@ -38,7 +37,6 @@ async function answerOf(planner: Planner, subject: Subject): Promise<Answer> {
   try {
     return judge(planner, subject, await runOnce(planner, subject));
   } catch (error) {
-    planner.request.signal.throwIfAborted();
     return readFailed(planner, subject, error);
   }
 }
@@ -53,30 +51,19 @@ function whyLater(planner: Planner, { input, spot, resources }: Subject): string
 }
 
 async function runOnce(planner: Planner, subject: Subject): Promise<JsonObject> {
-  const stop = new AbortController();
-  const signal = AbortSignal.any([planner.request.signal, stop.signal]);
-  const context = contextFor(planner, subject, signal);
-  const limit = `no answer within ${READ_LIMIT / 1000} s`;
-  const late = context.services.clock.sleep(READ_LIMIT, signal).then(() => {
-    throw new StepError('plan-read-limit', limit);
+  const outputs = await askWorld<object>(planner, subject, {
+    limit: READ_LIMIT,
+    ask: (input, context) => start(subject, input, context),
   });
-  late.catch(() => undefined);
-  try {
-    const outputs = await Promise.race([start(subject, context), late]);
-    return isJsonObject(outputs) ? outputs : {};
-  } finally {
-    stop.abort();
-  }
+  return isJsonObject(outputs) ? outputs : {};
 }
 
-async function start({ type, input }: Subject, context: ReturnType<typeof contextFor>): Promise<object> {
-  const value = input.state === 'known' ? input.value : {};
-  await loadSecrets(value);
-  if (type.effect === 'read') return type.run(value as never, context);
+function start({ type }: Subject, input: never, context: ReadContext): Promise<object> {
+  if (type.effect === 'read') return type.run(input, context);
   // A use that its author declared to be reading; the services have no way to change anything.
   const operationKey = `${context.runId}:${context.instance}`;
   const checkpoint = () => Promise.reject(new StepError('plan-checkpoint', 'a plan keeps no checkpoint'));
-  return type.run(value as never, { ...context, operationKey, checkpoint } as unknown as RunContext);
+  return type.run(input, { ...context, operationKey, checkpoint } as unknown as RunContext);
 }
 
 function judge(planner: Planner, subject: Subject, outputs: JsonObject): Answer {
@@ -99,16 +86,9 @@ function judge(planner: Planner, subject: Subject, outputs: JsonObject): Answer 
 }
 
 function readFailed(planner: Planner, subject: Subject, error: unknown): Answer {
-  const { node, id } = subject;
-  if (isHopeless(error)) planner.offline = 'not asked: the cluster gave no answer before';
-  const kind = accessFailure(error);
-  const said = sayError(error);
-  if (kind !== undefined) {
-    addProblem(planner, node, { kind, instance: id, ...said, message: `${id}: ${said.message}` });
-    return { status: 'failed', reason: said.message };
-  }
-  const waits = error instanceof StepError && error.code === 'plan-read-limit';
-  return failed(planner, subject, { why: said.message, waits, hint: said.hint, details: said.details });
+  const { said, told, slow } = noteFailure(planner, subject, error);
+  if (told) return { status: 'failed', reason: said.message };
+  return failed(planner, subject, { why: said.message, waits: slow, hint: said.hint, details: said.details });
 }
 
 interface Failing {

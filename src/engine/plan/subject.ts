@@ -29,6 +29,7 @@ export interface Subject {
   readonly line: Omit<Forecast, 'status'>;
 }
 
+const UNCHECKED = 'its permissions can only be checked when its inputs are known';
 const UNKNOWN = /‹(?:known after|missing: )/;
 
 /** Renders, checks and describes a step; notes the permissions that it needs. */
@@ -136,8 +137,9 @@ interface Needing {
 /** Permissions that depend on what is not known yet cannot be asked for; that is worth a note. */
 function noteAccess(planner: Planner, needing: Needing): readonly string[] {
   const { id, type, told, certain } = needing;
-  const accesses = attempt(() => type.access(told as never)) ?? [];
+  const accesses = attempt(() => type.access(told as never));
   const by = sayNeed(id);
+  if (accesses === undefined) return [UNCHECKED];
   if (certain) {
     planner.access.add(accesses, by);
     return [];
@@ -149,9 +151,7 @@ function noteAccess(planner: Planner, needing: Needing): readonly string[] {
     return [name === undefined || UNKNOWN.test(name) ? rest : access];
   });
   planner.access.add(known, by);
-  return known.length === accesses.length && accesses.length > 0
-    ? []
-    : ['its permissions can only be checked when its inputs are known'];
+  return known.length === accesses.length ? [] : [UNCHECKED];
 }
 
 /** 'restart', 'putBack (undo of restart)' */

@@ -3,10 +3,10 @@ import type { IncludeNode, Node } from '../read/runbook.ts';
 import { containsSecret } from '../secret.ts';
 import { renderValue } from '../template.ts';
 import { type Span, together } from './estimate.ts';
-import { undoOf } from './instance.ts';
+import { childOf, undoOf } from './instance.ts';
 import { addProblem, amend, type Planner, type Spot, setFacts, show } from './planner.ts';
 import { lookupFor } from './scope.ts';
-import { knownAfter, nameOf } from './subject.ts';
+import { knownAfter, labelOf, nameOf } from './subject.ts';
 
 type Walk = (
   planner: Planner,
@@ -51,7 +51,11 @@ export async function walkInclude(
   await walk(planner, node.rollback, { spot: undo, parallel: 1 });
   const spans = walked.map((one) => one.span);
   const span = together(spans, 1);
-  amend(planner, slot, span.max > 0 ? { duration: span } : {});
+  const takesBack = node.rollback.map((step) => labelOf(planner, step, childOf(undoOf(id), step.id)));
+  amend(planner, slot, {
+    ...(span.max > 0 ? { duration: span } : {}),
+    ...(takesBack.length === 0 ? {} : { undo: `each step inside, then ${takesBack.join(', then ')}` }),
+  });
   const outputs = renderOutputs(planner, node.outputs, { instance: `${id}/`, at: node.at });
   const pending = outputs.pending || walked.some((one) => one.pending);
   setFacts(planner, id, {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { Secret } from '../../../src/engine/secret.ts';
 import { KubernetesError } from '../../../src/services/kubernetes.ts';
 import { read, runbook, step } from '../../fakes/plan-nodes.ts';
 import { lines, planOf } from '../../fakes/plan-request.ts';
@@ -70,7 +71,15 @@ describe('permissions', () => {
     const { services, asked } = fakeServices();
     const { plan } = await planOf(runbook(steps), fakeWorld({ a: 3 }), { services });
     expect(asked.filter((question) => question.startsWith('patch'))).toEqual(['patch things *']);
-    expect(plan.forecast[1]?.notes).toEqual(undefined);
+    const opaque = { uses: 'fake.opaque', ...set('{{steps.first.outputs.name}}', 1) };
+    const placed = await planOf(
+      runbook([step('first', set('a', 1)), step('third', opaque)]),
+      fakeWorld({ a: 3 }),
+    );
+    expect(placed.plan.forecast[1]?.notes).toEqual([
+      'its permissions can only be checked when its inputs are known',
+    ]);
+    expect(placed.plan.access.filter((access) => JSON.stringify(access).includes('"one"'))).toEqual([]);
     expect(JSON.stringify(plan.access)).not.toContain('known after');
   });
 
@@ -85,6 +94,39 @@ describe('permissions', () => {
     expect(problems.map((problem) => problem.message)).toEqual([
       'not allowed: get secrets "token" in namespace bao, needed by input token',
     ]);
+  });
+});
+
+describe('a secret', () => {
+  const from = { env: 'TOKEN' };
+
+  function deferred(fetch: () => Promise<Secret>) {
+    return { secretSources: { token: from }, secrets: { token: Secret.deferred('token', fetch) } };
+  }
+
+  test('is fetched for a step that is asked now, and for no other', async () => {
+    const fetched: string[] = [];
+    const more = deferred(async () => {
+      fetched.push('token');
+      return Secret.fromText('token', 'hunter2');
+    });
+    const uses = read('one', { with: { thing: 'a', token: '{{inputs.token}}' } });
+    const first = await planOf(runbook([uses]), fakeWorld({ a: 1 }), more);
+    expect([lines(first.plan.forecast), fetched]).toEqual([['one read'], ['token']]);
+    expect(JSON.stringify(first.plan)).not.toContain('hunter2');
+    const later = runbook([step('zero', set('a', 2)), uses]);
+    const more2 = deferred(() => Promise.reject(new Error('asked')));
+    expect(lines((await planOf(later, fakeWorld({ a: 1 }), more2)).plan.forecast)).toEqual([
+      'zero change',
+      'one read-later: known after zero',
+    ]);
+  });
+
+  test('that cannot be had says so at the step that needs it', async () => {
+    const more = deferred(() => Promise.reject(forbidden()));
+    const uses = read('one', { with: { thing: 'a', token: '{{inputs.token}}' } });
+    const { problems } = await planOf(runbook([uses]), fakeWorld({ a: 1 }), more);
+    expect(problems.map(({ kind, instance }) => [kind, instance])).toEqual([['forbidden', 'one']]);
   });
 });
 
