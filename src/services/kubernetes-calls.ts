@@ -37,8 +37,9 @@ export function createCalls(connection: Connection, clock: Clock): Calls {
         } catch (cause) {
           if (!(cause instanceof KubernetesError) || !isTransient(cause) || attempt >= readDelays.length)
             throw cause;
+          answered ||= cause.status !== undefined;
           // An API server that never answered is more likely misconfigured than restarting: say so at once.
-          if (!answered && cause.status === undefined) throw cause;
+          if (!answered) throw cause;
           spent += await pause(cause, attempt, spent);
         }
       }

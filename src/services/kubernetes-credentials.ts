@@ -22,9 +22,11 @@ export interface PluginOptions {
   readonly now: () => number;
   /** Credential plugins need their own variables (profiles, regions); everything but ours and tokens. */
   readonly environment: Readonly<Record<string, string>>;
+  /** Milliseconds a plugin may take; 30 s without it. */
+  readonly limit?: number;
 }
 
-const pluginLimit = 30_000;
+const defaultLimit = 30_000;
 const renewBefore = 10_000;
 
 export function createCredentials(context: ResolvedContext, options: PluginOptions): Credentials {
@@ -127,7 +129,7 @@ async function startPlugin(
   options: PluginOptions,
 ): Promise<CommandResult> {
   const info = { apiVersion: plugin.apiVersion, kind: 'ExecCredential', spec: { interactive: false } };
-  const limit = AbortSignal.timeout(pluginLimit);
+  const limit = AbortSignal.timeout(options.limit ?? defaultLimit);
   const args = Array.isArray(plugin.args) ? plugin.args.map(String) : [];
   try {
     const result = await options.process.read(
@@ -154,7 +156,7 @@ async function startPlugin(
     }
   }
   throw refusal(
-    `${place} did not answer within 30 s and was ended. — Run it by hand: it may wait for a login.`,
+    `${place} did not answer within ${(options.limit ?? defaultLimit) / 1000} s and was ended. — Run it by hand: it may wait for a login.`,
     'Credentials',
   );
 }

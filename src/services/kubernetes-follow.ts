@@ -184,7 +184,7 @@ class WatchBroken extends Error {
 
 /** Applies events until the server ends the watch; returns the version to go on from. */
 async function watchOnce(source: Pump, from: string, signal: AbortSignal): Promise<string> {
-  const { connection, kind, options, matches } = source;
+  const { connection, kind, options } = source;
   const place = listPlace('watch', kind, options);
   const answer = await connection.stream(
     {
@@ -203,15 +203,9 @@ async function watchOnce(source: Pump, from: string, signal: AbortSignal): Promi
   );
   let version = from;
   try {
-    for await (const line of linesOf(answer)) {
-      const event = JSON.parse(line) as WatchEvent;
-      if (event.type === 'ERROR') {
-        const status = event.object as unknown as ApiStatus;
-        throw answerError(place, { status: status.code ?? 500, body: JSON.stringify(status) });
-      }
-      version = event.object.metadata.resourceVersion;
-      if (event.type === 'DELETED') matches.remove(event.object);
-      else if (event.type !== 'BOOKMARK') matches.put(asObject(event.object, kind));
+    for await (const lines of batchesOf(answer)) {
+      // Without a pause in between, so that what came together is one change.
+      for (const line of lines) version = applyEvent(JSON.parse(line) as WatchEvent, source, place);
     }
   } catch (cause) {
     if (cause instanceof KubernetesError) throw cause;
@@ -222,13 +216,23 @@ async function watchOnce(source: Pump, from: string, signal: AbortSignal): Promi
   return version;
 }
 
+function applyEvent(event: WatchEvent, { kind, matches }: Pump, place: CallPlace): string {
+  if (event.type === 'ERROR') {
+    const status = event.object as unknown as ApiStatus;
+    throw answerError(place, { status: status.code ?? 500, body: JSON.stringify(status) });
+  }
+  if (event.type === 'DELETED') matches.remove(event.object);
+  else if (event.type !== 'BOOKMARK') matches.put(asObject(event.object, kind));
+  return event.object.metadata.resourceVersion;
+}
+
 interface WatchEvent {
   readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR';
   readonly object: KubernetesObject;
 }
 
-/** Whole lines; a cut one at the end is dropped with its stream. Throws when nothing comes for too long. */
-async function* linesOf(answer: IncomingMessage): AsyncGenerator<string> {
+/** Whole lines, as they came together; a cut one at the end is dropped with its stream. Throws when nothing comes for too long. */
+async function* batchesOf(answer: IncomingMessage): AsyncGenerator<readonly string[]> {
   answer.socket.setKeepAlive(true, 10_000);
   const decoder = new StringDecoder('utf8');
   const silent = setTimeout(() => answer.destroy(new Error('the watch fell silent')), silenceLimit);
@@ -238,7 +242,7 @@ async function* linesOf(answer: IncomingMessage): AsyncGenerator<string> {
       silent.refresh();
       const lines = (rest + decoder.write(chunk)).split('\n');
       rest = lines.pop() ?? '';
-      for (const line of lines) if (line !== '') yield line;
+      yield lines.filter((line) => line !== '');
     }
   } finally {
     clearTimeout(silent);
