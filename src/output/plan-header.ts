@@ -60,7 +60,7 @@ function saySource(from: SecretSource): string {
 
 function sayTime({ duration }: Plan): string {
   const { min, max, basis } = duration;
-  if (max === 0) return `not known (${basis})`;
+  if (max === 0) return basis;
   const times = min === max ? formatDuration(min) : `${formatDuration(min)} to ${formatDuration(max)}`;
   return `${times} (${basis}), without the time people take to answer`;
 }

@@ -1,5 +1,6 @@
 import { formatDuration } from '../engine/duration.ts';
 import type { Json } from '../engine/json.ts';
+import { localIdOf } from '../engine/plan/instance.ts';
 import type { Planned, PlanProblem } from '../engine/plan/make-plan.ts';
 import type { BlockName, Forecast, Plan } from '../engine/plan/plan.ts';
 import type { DiffLine } from '../engine/step-type.ts';
@@ -103,9 +104,11 @@ function put(page: Page, { text, indent = 0, hang = indent + 2, tone, mark }: Li
 
 function markOf({ status, diff }: Forecast): Mark | undefined {
   if (status === 'change') {
-    if (diff === undefined || diff.length === 0) return marks.change;
-    if (diff.every((line) => line.before === undefined)) return marks.add;
-    return diff.every((line) => line.after === undefined) ? marks.remove : marks.change;
+    // Only a whole object comes or goes; a field that is set for the first time changes its object.
+    const whole = diff?.find((line) => line.path === '');
+    if (whole === undefined) return marks.change;
+    if (whole.before === undefined) return marks.add;
+    return whole.after === undefined ? marks.remove : marks.change;
   }
   if (status === 'group') return undefined;
   if (status === 'no-change') return marks.same;
@@ -116,8 +119,10 @@ function putForecast(page: Page, forecast: Forecast): void {
   const indent = 2 + forecast.depth * 2;
   const mark = markOf(forecast);
   const { id, name, summary, reason, status } = forecast;
-  const title = name === id ? id : `${id}  ${name}`;
-  const time = forecast.duration === undefined ? '' : `  [${range(forecast.duration)}]`;
+  const own = localIdOf(id);
+  const title = name === id || name === own ? own : `${own}  ${name}`;
+  const time =
+    forecast.duration === undefined || status === 'no-change' ? '' : `  [${range(forecast.duration)}]`;
   const about = status === 'group' && reason !== undefined ? `  (${reason})` : '';
   put(page, {
     text: `${title}${about}${time}`,
@@ -149,7 +154,7 @@ function sayDiff({ path, before, after }: DiffLine): string {
 }
 
 function sayValue(value: Json): string {
-  const text = typeof value === 'string' && /^\S+$/.test(value) ? value : JSON.stringify(value);
+  const text = typeof value === 'string' && /^(?:\S+|‹.*›)$/.test(value) ? value : JSON.stringify(value);
   return text.length <= LONGEST_VALUE ? text : `${text.slice(0, LONGEST_VALUE)}… (${text.length} characters)`;
 }
 

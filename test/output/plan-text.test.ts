@@ -112,14 +112,14 @@ Preconditions
 
 Steps
   down  Go down  [20s to 1m]
-    ~ down/scale  Scale nvcf-api to nothing  [20s to 1m]
+    ~ scale  Scale nvcf-api to nothing  [20s to 1m]
         scale Deployment nvcf/nvcf-api to 0
         spec.replicas: 3 → 0
         metadata.annotations.runbook.io/replicas-before: (not set) → 3
         note: a HorizontalPodAutoscaler owns the replicas
         asks first: Really stop nvcf-api?
         undo: put back spec.replicas 3
-    ? down/after
+    ? after
         (known after scale)
 
 Verifications
@@ -199,17 +199,20 @@ Plan: 0 changes, 2 problems; nothing was changed
     const line = { depth: 0, block: 'steps', name: 'x', status: 'change' } as const;
     const forecast = [
       { ...line, id: 'a', name: 'a', diff: [{ path: '', after: 'Deployment nvcf/a' }] },
-      { ...line, id: 'b', name: 'b', diff: [{ path: 'spec.paused', before: true }] },
+      { ...line, id: 'b', name: 'b', diff: [{ path: '', before: 'Deployment nvcf/b' }] },
+      { ...line, id: 'c', name: 'c', diff: [{ path: 'spec.paused', after: true }] },
     ];
     const text = planText({ plan: { ...plan, forecast }, problems: [] }, wide);
     expect(text.slice(text.indexOf('Steps'))).toBe(`Steps
   + a
       (not set) → "Deployment nvcf/a"
   - b
-      spec.paused: true → (not set)
+      "Deployment nvcf/b" → (not set)
+  ~ c
+      spec.paused: (not set) → true
 
-+ adds   - removes
-Plan: 2 changes; nothing was changed
+~ changes   + adds   - removes
+Plan: 3 changes; nothing was changed
 `);
   });
 });

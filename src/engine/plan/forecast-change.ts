@@ -27,7 +27,7 @@ export async function forecastChange(
   const notes = [...(subject.line.notes ?? []), ...(prediction?.notes ?? [])];
   if (earlier !== undefined && predicted?.changes === true)
     notes.push(`seen from today's state; ${nodeIdOf(earlier)} changes it first`);
-  const duration = durationOf(planner, subject, prediction);
+  const duration = status === 'no-change' ? undefined : durationOf(planner, subject, prediction);
   const forecast: Forecast = {
     ...subject.line,
     status,
@@ -49,7 +49,7 @@ export async function forecastChange(
     planner.touched.add(subject.resources, subject.id);
     planner.changed ??= subject.id;
   }
-  return status === 'no-change' ? noTime : (duration ?? noTime);
+  return duration ?? noTime;
 }
 
 interface Asked {

@@ -61,6 +61,15 @@ export function nodeIdOf(instance: string): string {
   return instance.replace(/\[[^\]]*\]/g, '');
 }
 
+/** What an id adds to the one it stands under: 'all[nvcf]/restart' → 'restart', 'restart[a]' → 'restart[a]'. */
+export function localIdOf(instance: string): string {
+  const segments = parseInstance(instance)?.segments ?? [];
+  const [above, own] = [segments.at(-2), segments.at(-1)];
+  return above === undefined || own === undefined
+    ? instance
+    : instance.slice(above.instance.length + own.separator.length);
+}
+
 /** The container of an instance's `verify` steps. */
 export function verifyOf(instance: string): string {
   return `${instance}~verify`;

@@ -157,5 +157,5 @@ function basisOf({ basis }: Planner): string {
   ];
   const without = basis.without > 0 ? [`${steps(basis.without)} without a figure`] : [];
   const said = [known.join(', '), ...without].filter((text) => text !== '');
-  return said.length === 0 ? 'nothing takes time worth naming' : said.join('; ');
+  return said.length === 0 ? 'no time worth naming' : said.join('; ');
 }

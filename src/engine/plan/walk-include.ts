@@ -54,7 +54,7 @@ export async function walkInclude(
   const takesBack = node.rollback.map((step) => labelOf(planner, step, childOf(undoOf(id), step.id)));
   amend(planner, slot, {
     ...(span.max > 0 ? { duration: span } : {}),
-    ...(takesBack.length === 0 ? {} : { undo: `each step inside, then ${takesBack.join(', then ')}` }),
+    ...(takesBack.length === 0 ? {} : { undo: `the steps inside, then ${takesBack.join(', then ')}` }),
   });
   const outputs = renderOutputs(planner, node.outputs, { instance: `${id}/`, at: node.at });
   const pending = outputs.pending || walked.some((one) => one.pending);

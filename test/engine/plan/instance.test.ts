@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import {
   childOf,
   itemOf,
+  localIdOf,
   parentOf,
   parseInstance,
   undoOf,
@@ -49,6 +50,15 @@ describe('instance ids', () => {
     ['@recheck/healthy', undefined],
   ])('the parent of %s is %s', (instance, parent) => {
     expect(parentOf(instance)).toBe(parent);
+  });
+
+  test.each([
+    ['restart', 'restart'],
+    ['restart[a/b]', 'restart[a/b]'],
+    ['all[a/b]/restart[c/d]', 'restart[c/d]'],
+    ['restart~verify/check', 'check'],
+  ])('of %s, %s is its own part', (instance, own) => {
+    expect(localIdOf(instance)).toBe(own);
   });
 
   test.each(['a//b', 'a[b', '/a', 'a~undone/b', '@other/a'])('%s is no instance id', (text) => {
