@@ -53,11 +53,12 @@ function collectionProblem(value: Json, spec: ValueSpec): ValueProblem | undefin
 function scalarProblem(value: Json, spec: ValueSpec): Problem | undefined {
   switch (spec.type) {
     case 'integer':
-      if (!Number.isSafeInteger(value)) return { message: `is ${nameOf(value)}, not a whole number` };
+      if (!Number.isSafeInteger(value))
+        return { message: `is ${nameOf(value)}, not a whole number`, hint: 'write digits, without quotes' };
       return bounds(value as number, spec, String);
     case 'number':
       if (typeof value !== 'number' || !Number.isFinite(value))
-        return { message: `is ${nameOf(value)}, not a number` };
+        return { message: `is ${nameOf(value)}, not a number`, hint: 'write digits, without quotes' };
       return bounds(value, spec, String);
     case 'boolean':
       if (typeof value === 'boolean') return undefined;

@@ -7,7 +7,7 @@ import {
 } from '../expression.ts';
 import type { SchemaNode } from '../step-schema.ts';
 import { nameHint } from '../suggest.ts';
-import { stepProblem } from './check-template.ts';
+import { outputsHint, stepProblem } from './check-template.ts';
 import { type Context, report } from './context.ts';
 import { lookFrom, rootNames, type Site, stepSchema } from './names.ts';
 import type { Problem, ScalarTree } from './tree.ts';
@@ -29,12 +29,46 @@ export function checkCel(
   }
   const hidden = new Map<string, Visible & { readonly ok: false }>();
   const steps = stepNames(context, text, { site: place.site, hidden });
-  const check = checkExpression(text, { ...rootNames(context, place.site), steps }, place.expected);
+  const names = { ...rootNames(context, place.site), steps };
+  const check = checkOnce(context, { text, names, expected: place.expected });
   reportSteps(context, scalar, { check, hidden });
   for (const problem of check.problems)
-    report(context, partOf(context.file, scalar, problem), reworded(context, text, problem));
+    report(
+      context,
+      partOf(context.file, scalar, problem),
+      reworded(context, { text, problem, expected: place.expected }),
+    );
   for (const { path } of check.references) useInputs(context, path);
   return check.schema;
+}
+
+/** The same condition stands at many steps; where it names no step, and all else is the same, one check serves them all. */
+function checkOnce(
+  { checked }: Context,
+  question: {
+    readonly text: string;
+    readonly names: Readonly<Record<string, SchemaNode>>;
+    readonly expected: ExpectedType;
+  },
+): ExpressionCheck {
+  const { text, names, expected } = question;
+  const key = `${expected} ${text}`;
+  const known = checked.get(key);
+  if (known !== undefined && sameNames(known.names, names)) return known.check;
+  const check = checkExpression(text, names, expected);
+  if (!check.references.some(({ path }) => path[0] === 'steps')) checked.set(key, { names, check });
+  return check;
+}
+
+function sameNames(
+  one: Readonly<Record<string, SchemaNode>>,
+  other: Readonly<Record<string, SchemaNode>>,
+): boolean {
+  const keys = Object.keys(one);
+  return (
+    keys.length === Object.keys(other).length &&
+    keys.every((key) => key === 'steps' || one[key] === other[key])
+  );
 }
 
 function braceRange(text: string, start: number): { readonly start: number; readonly end: number } {
@@ -97,7 +131,21 @@ function reportSteps(
   }
 }
 
-function reworded(context: Context, text: string, problem: ExpressionProblem): Problem {
+const fallbacks: Readonly<Record<ExpectedType, string>> = {
+  any: 'write CEL, such as item.name',
+  boolean: 'write a condition in CEL, such as outputs.count > 0',
+  list: 'write a list in CEL, such as inputs.names',
+  string: 'write CEL that gives text, such as item.name',
+};
+
+function reworded(
+  context: Context,
+  {
+    text,
+    problem,
+    expected,
+  }: { readonly text: string; readonly problem: ExpressionProblem; readonly expected: ExpectedType },
+): Problem {
   const { code, message, severity, hint, start, end } = problem;
   const name = text.slice(start, end).replace(/^['"](.*)['"]$/, '$1');
   if (
@@ -113,8 +161,9 @@ function reworded(context: Context, text: string, problem: ExpressionProblem): P
   if (code === 'cel-unknown-name') {
     if (Object.hasOwn(context.inputs, name)) return { code, message, hint: `write inputs.${name}` };
     if (context.directory.byId.has(name)) return { code, message, hint: `write steps.${name}.outputs.…` };
+    if (name === 'outputs') return { code, message, hint: outputsHint };
   }
-  return { code, message, severity, hint };
+  return { code, message, severity, hint: hint ?? fallbacks[expected] };
 }
 
 function useInputs(context: Context, path: readonly string[]): void {

@@ -80,12 +80,16 @@ function resolve(check: Check, reference: TemplateReference): SchemaNode | undef
   return land(check, reference, { followed: follow(schema, path, 1), root });
 }
 
+export const outputsHint =
+  'only "expect" reads the own outputs of a step; write steps.<id>.outputs for those of an earlier one';
+
 function unknownRoot(root: string, names: readonly string[], context: Context): Problem {
   const message = `there is no "${root}" here`;
   if (Object.hasOwn(context.inputs, root))
     return { code: 'unknown-name', message, hint: `write inputs.${root}` };
   if (context.directory.byId.has(root))
     return { code: 'unknown-name', message, hint: `write steps.${root}.outputs.…` };
+  if (root === 'outputs') return { code: 'unknown-name', message, hint: outputsHint };
   return { code: 'unknown-name', message, hint: nameHint(root, [...names, 'steps'], 'names') };
 }
 
@@ -135,9 +139,14 @@ function land(
   say(check, segment(check, reference, index), {
     code: input ? 'unknown-input' : 'unknown-field',
     message: input ? `there is no input "${part}"` : `${base} ${missing}`,
-    hint: kind === 'array' ? `write ${base}.0 for its first element` : nameHint(part, names, noun),
+    hint: landHint({ kind, base }) ?? nameHint(part, names, noun),
   });
   return undefined;
+}
+
+function landHint({ kind, base }: { readonly kind: string; readonly base: string }): string | undefined {
+  if (kind === 'array') return `write ${base}.0 for its first element`;
+  return kind === 'object' ? undefined : `write {{${base}}}`;
 }
 
 /** The characters of one part of a reference's path. */

@@ -1,4 +1,5 @@
 import type { Diagnostic } from '../diagnostic.ts';
+import type { ExpressionCheck } from '../expression.ts';
 import type { Range, SourceFile } from '../source-file.ts';
 import type { SchemaNode, StepSchema } from '../step-schema.ts';
 import type { Effect, StepRegistry } from '../step-type.ts';
@@ -37,6 +38,11 @@ export interface Context extends Catalogue {
   /** Types of `forEach` elements, filled in document order. */
   readonly elements: Map<Item, SchemaNode>;
   readonly usedInputs: Set<string>;
+  /** Expressions that were checked, by what was asked. */
+  readonly checked: Map<
+    string,
+    { readonly names: Readonly<Record<string, SchemaNode>>; readonly check: ExpressionCheck }
+  >;
   readonly found: Diagnostic[];
 }
 

@@ -78,7 +78,7 @@ function sequenceLength(bytes: Uint8Array, at: number): number {
 }
 
 const hidden =
-  /\t+|\r+(?!\n)|(?![\t\r\n])\p{Cc}+|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+|[\p{Cf}\p{Zl}\p{Zp}]+/gu;
+  /\t+|\r+(?!\n)|(?:(?![\t\r\n])\p{Cc})+|[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+|[\p{Cf}\p{Zl}\p{Zp}]+/gu;
 
 function hiddenCharacters(file: SourceFile): readonly Diagnostic[] {
   const found: Diagnostic[] = [];

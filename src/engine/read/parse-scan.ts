@@ -145,7 +145,7 @@ function indicator(text: string): Problem {
 function unquotedTemplate(walk: Walk, start: number): void {
   const line = walk.file.text.slice(start, lineEnd(walk.file.text, start));
   const template = /^\{\{.*?\}\}/.exec(line)?.[0] ?? line;
-  const value = /^\{\{[^,\]]*/.exec(line)?.[0].trim() ?? template;
+  const value = walk.open.length > 1 ? template : line.trimEnd();
   refuse(
     walk,
     { start, end: start + template.length },

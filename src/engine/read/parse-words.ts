@@ -84,6 +84,8 @@ function missing(text: string, start: number): Words {
   const line = trimmed(text, begin);
   const content = text.slice(line.start, line.end);
   if (/^[\w.-]+:\S/.test(content)) return ['a space is missing after ":"', 'write key: value', line];
+  if (/:( |$)/.test(content))
+    return ['the indentation of this line fits nothing above it', indentation, line];
   return ['":" is missing here', 'write key: value, or - item in a list', line];
 }
 

@@ -123,6 +123,7 @@ async function understand(
     ),
     elements: new Map(),
     usedInputs: new Set(),
+    checked: new Map(),
     found,
   };
   const outputs = checkDocument(context);

@@ -24,7 +24,14 @@ export function validateDocument(catalogue: Catalogue, { file, tree }: ParsedFil
 function validateStep(catalogue: Catalogue, { file, tree }: ParsedFile): readonly Diagnostic[] {
   const uses = entryOf(tree, 'uses');
   const type = textOf(uses?.value);
-  if (uses === undefined || type === undefined || type === '' || namesFile(type)) return [];
+  if (
+    entryOf(tree, 'steps') !== undefined ||
+    uses === undefined ||
+    type === undefined ||
+    type === '' ||
+    namesFile(type)
+  )
+    return [];
   const schema = catalogue.stepSchemas[type];
   if (schema === undefined || !catalogue.steps.has(type))
     return [unknownType(catalogue, file, { type, uses })];

@@ -27,7 +27,13 @@ export function describeError(error: ErrorObject, subject: Subject): Problem {
     case 'minLength':
     case 'minItems':
     case 'minProperties':
-      return tooFew(error, what);
+      return tooFew(schema, error, what);
+    case 'maxLength':
+    case 'maxItems':
+    case 'maxProperties': {
+      const { limit } = error.params as { limit: number };
+      return { code: 'out-of-range', message: `${what} takes ${limit} at most`, hint: schema.description };
+    }
     case 'false schema':
       return misplaced(subject);
     case 'minimum':
@@ -180,10 +186,17 @@ function upperFirst(word: string): string {
   return word.slice(0, 1).toUpperCase() + word.slice(1);
 }
 
-function tooFew(error: ErrorObject, what: string): Problem {
+function tooFew(schema: SchemaNode, error: ErrorObject, what: string): Problem {
   const { limit } = error.params as { limit: number };
-  if (limit > 1) return { code: 'empty-value', message: `${what} needs at least ${limit}`, hint: undefined };
-  return { code: 'empty-value', message: `${what} is empty`, hint: 'write a value, or remove the key' };
+  if (limit > 1)
+    return { code: 'out-of-range', message: `${what} needs at least ${limit}`, hint: schema.description };
+  const kind = schema['x-kind'];
+  const target = kind !== undefined && /^(namespace|name|container|selector)$/.test(kind);
+  return {
+    code: 'empty-value',
+    message: `${what} is empty`,
+    hint: target ? `write the ${kind}: nothing is taken for granted` : 'write at least one character or item',
+  };
 }
 
 function misplaced({ name }: Subject): Problem {

@@ -140,7 +140,10 @@ function missing(
   return diagnose(subject.file, rangeOf(tree, entry), {
     code: 'missing-key',
     message: `the key "${name}" is missing in ${owner(subject, path)}`,
-    hint: `add ${name}: …${description === undefined ? '' : ` — ${description}`}`,
+    hint:
+      name === 'uses' && description === undefined
+        ? 'add uses: … with a step type or another runbook, or steps: … for a group'
+        : `add ${name}: …${description === undefined ? '' : ` — ${description}`}`,
   });
 }
 

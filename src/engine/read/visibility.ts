@@ -56,7 +56,7 @@ function fromInside(item: Item, reader: Item): Visible {
     return refuse(
       item,
       'own-result',
-      'a step cannot read its own result here',
+      'its own result is not there yet',
       'in expect, write outputs.… for the outputs of the step itself',
     );
   if (next.place === 'child')
@@ -110,6 +110,7 @@ function hiddenBelow(item: Item, from: number): Visible | undefined {
     item,
     'hidden-step',
     `it stands in "${where}" of "${inner.parent?.id ?? ''}" and can only be read there`,
+    `move it out of "${where}" to read it from elsewhere`,
   );
 }
 
