@@ -41,12 +41,13 @@ async function answerOf(planner: Planner, subject: Subject): Promise<Answer> {
   }
 }
 
-function whyLater(planner: Planner, { input, spot, resources }: Subject): string | undefined {
+function whyLater(planner: Planner, { node, input, spot, resources }: Subject): string | undefined {
   if (spot.doubt !== undefined) return spot.doubt;
   if (input.state === 'unknown') return knownAfter(input.after);
   if (!spot.live) return 'not asked in a plan';
   const writer = planner.touched.writerOf(resources);
   if (writer !== undefined) return knownAfter([writer]);
+  if (planner.needed?.has(node.id) === false) return 'asked by the run';
   return planner.offline;
 }
 

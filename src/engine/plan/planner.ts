@@ -28,6 +28,11 @@ export interface PlanOptions {
   readonly sandbox?: NonNullable<Plan['sandbox']>;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /**
+   * 'all' for a plan that people look at. 'needed' for one that is run at once: only reads that something else refers to are asked now,
+   * the run itself asks the others.
+   */
+  readonly reads?: 'all' | 'needed';
   /** Of earlier runs of this runbook. */
   readonly history?: readonly PastRun[];
 }
@@ -75,6 +80,8 @@ export interface Planner {
   readonly access: AccessNeeds;
   readonly touched: Touched;
   readonly spans: ReadonlyMap<string, Span>;
+  /** Ids of steps that something refers to; undefined when every read is asked. */
+  readonly needed: ReadonlySet<string> | undefined;
   readonly basis: { predicted: number; past: number; without: number };
   /** The first change that is still to come. */
   changed: string | undefined;
@@ -111,6 +118,7 @@ export function newPlanner(request: PlanRequest): Planner {
     access: accessNeeds(),
     touched: touched(),
     spans: spansOf(options.history ?? []),
+    needed: options.reads === 'needed' ? referredIds(runbook) : undefined,
     basis: { predicted: 0, past: 0, without: 0 },
     changed: undefined,
     offline: undefined,
@@ -145,6 +153,18 @@ export function amend(planner: Planner, place: number, more: Partial<Forecast>):
 
 export function objectOf(value: unknown): JsonObject {
   return isJsonObject(value) ? value : {};
+}
+
+/** Every `steps.<id>` anywhere in the text of a runbook and its includes: rather one too many. */
+function referredIds({
+  preconditions,
+  steps,
+  verifications,
+  rollback,
+  outputs,
+}: Runbook): ReadonlySet<string> {
+  const text = JSON.stringify([preconditions, steps, verifications, rollback, outputs]);
+  return new Set(Array.from(text.matchAll(/\bsteps(?:\.|\[\s*\\?["'])(\w+)/g), (match) => match[1] ?? ''));
 }
 
 function plainInputs(inputs: Readonly<Record<string, PlannedInput>>): ScopeSource['inputs'] {

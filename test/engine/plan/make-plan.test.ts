@@ -165,6 +165,27 @@ describe('reads', () => {
     );
   });
 
+  test('are left to the run in a plan that is run at once, unless something refers to them', async () => {
+    const world = fakeWorld({ a: 1, b: 1 });
+    const steps = [
+      read('used', { with: { thing: 'a' } }),
+      read('quoted', { with: { thing: 'a' } }),
+      read('alone', { with: { thing: 'b' } }),
+      step('one', {
+        ...set('b', '{{steps.used.outputs.value}}'),
+        when: 'steps["quoted"].outputs.value == 1',
+      }),
+    ];
+    const { plan } = await planOf(runbook(steps), world, { options: { reads: 'needed' } });
+    expect(lines(plan.forecast)).toEqual([
+      'used read',
+      'quoted read',
+      'alone read-later: asked by the run',
+      'one no-change: already as wanted',
+    ]);
+    expect(world.calls.filter((call) => call.startsWith('read'))).toEqual(['read a', 'read a']);
+  });
+
   test('that do not answer are left to the run', async () => {
     const { plan } = await planOf(
       runbook([read('slow', { uses: 'fake.hang', with: { thing: 'a' } })]),
