@@ -22,6 +22,8 @@ export interface World {
   readonly steps: StepRegistry;
   readonly schemas: Readonly<Record<string, StepSchema>>;
   readonly services: Services;
+  /** The same world for one instance: the sandbox puts faults into its changing calls. */
+  readonly servicesFor?: (instance: string) => Services;
   /** The same world without its changing methods: for reads, `capture` and `observe`. */
   readonly readServices: ReadServices;
   readonly prompt: Prompt;

@@ -80,7 +80,7 @@ export function runContext(
   const { id, checkpoint } = call.instance;
   return {
     ...readContext(runtime, call, limit),
-    services: runtime.services,
+    services: runtime.servicesFor?.(id) ?? runtime.services,
     ...(checkpoint === undefined ? {} : { resumed: checkpoint }),
     checkpoint: async (data) => {
       runtime.record([{ type: 'checkpoint', id, data }], { sync: true });

@@ -1,0 +1,132 @@
+import type { Inventory } from '../engine/read/inventory.ts';
+import type { Sandbox } from '../sandbox/open.ts';
+import type { Prompt } from '../services/prompt.ts';
+import { readOnly } from '../services/read-only.ts';
+import type { ReadServices, Services } from '../services/services.ts';
+import { type Environment, type OptionSpec, type Options, UsageError } from './command.ts';
+
+/** The outside world that one command works with: real, or simulated. */
+export interface CommandWorld {
+  readonly services: Services;
+  readonly readServices: ReadServices;
+  readonly prompt: Prompt;
+  readonly sandbox: Sandbox | undefined;
+  readonly seed: number;
+  close(): void;
+}
+
+export const clusterOptions: readonly OptionSpec[] = [
+  { flags: '--context <name>', description: 'kubeconfig context to use' },
+  { flags: '--kubeconfig <file>', description: 'kubeconfig to use instead of $KUBECONFIG or ~/.kube/config' },
+  {
+    flags: '--openbao-addr <url>',
+    description: 'address of OpenBao; otherwise each pod is reached through the API server',
+  },
+];
+
+export const sandboxOptions: readonly OptionSpec[] = [
+  {
+    flags: '--sandbox',
+    description: 'use a simulated control plane; no cluster is touched, no kubeconfig read',
+  },
+  {
+    flags: '--seed <number>',
+    description: 'of the sandbox: the same seed repeats ids, times and output (1 unless told)',
+  },
+  {
+    flags: '--fault <step=kind>',
+    description:
+      'in the sandbox, make a step fail once: error, timeout, crash-before, crash-after, lost-answer',
+    repeatable: true,
+  },
+];
+
+/** Someone can answer: stdin and stderr are terminals, and nobody said that this is a machine. */
+export function isInteractive(environment: Environment): boolean {
+  const { CI } = environment.env;
+  return (
+    environment.stdinIsTty && environment.stderrIsTty && (CI === undefined || CI === '' || CI === 'false')
+  );
+}
+
+export function textOption(options: Options, name: string): string | undefined {
+  const value = options[name];
+  return typeof value === 'string' ? value : undefined;
+}
+
+export function seedOf(options: Options): number {
+  const text = textOption(options, 'seed') ?? '1';
+  const seed = Number(text);
+  if (!/^\d{1,10}$/.test(text) || !Number.isSafeInteger(seed))
+    throw new UsageError(`--seed ${text} is no whole number`, 'for example --seed 7');
+  return seed;
+}
+
+export function faultsOf(options: Options): readonly string[] {
+  return Array.isArray(options.fault) ? (options.fault as readonly string[]) : [];
+}
+
+/** `dir`: where a sandbox keeps its world; undefined: in memory. */
+export async function openWorld(
+  request: {
+    readonly options: Options;
+    readonly inventory: Inventory;
+    readonly sandbox:
+      | { readonly seed: number; readonly faults: readonly string[]; readonly dir: string | undefined }
+      | undefined;
+  },
+  environment: Environment,
+): Promise<CommandWorld> {
+  const { options, inventory, sandbox: wanted } = request;
+  const entries = [...inventory.services.values()];
+  const interactive = isInteractive(environment);
+  const { createTerminalPrompt } = await import('../services/prompt-terminal.ts');
+  if (wanted !== undefined) {
+    const [{ openSandbox }, { parseFault }] = await Promise.all([
+      import('../sandbox/open.ts'),
+      import('../sandbox/faults.ts'),
+    ]);
+    const sandbox = openSandbox({
+      dir: wanted.dir,
+      seed: wanted.seed,
+      faults: wanted.faults.map(parseFault),
+      inventory: entries,
+    });
+    return {
+      services: sandbox.services,
+      readServices: readOnly(sandbox.services),
+      prompt: sandbox.wrapPrompt(createTerminalPrompt({ interactive })),
+      sandbox,
+      seed: wanted.seed,
+      close: () => sandbox.close(),
+    };
+  }
+  const { createRealServices } = await import('../services/real-services.ts');
+  const { prompt, ...services } = createRealServices({
+    environment: { ...environment.env, HOME: environment.home },
+    kubeconfig: textOption(options, 'kubeconfig'),
+    context: textOption(options, 'context'),
+    openbaoAddress: textOption(options, 'openbaoAddr'),
+    inventory: entries,
+    interactive,
+  });
+  return {
+    services,
+    readServices: readOnly(services),
+    prompt,
+    sandbox: undefined,
+    seed: 0,
+    close: () => undefined,
+  };
+}
+
+/** The sandbox that the options ask for. Faults and seeds belong to it alone. */
+export function sandboxRequest(
+  options: Options,
+): { readonly seed: number; readonly faults: readonly string[] } | undefined {
+  if (options.sandbox === true) return { seed: seedOf(options), faults: faultsOf(options) };
+  if (faultsOf(options).length > 0)
+    throw new UsageError('--fault works with --sandbox only', 'nothing is made to fail in a real cluster');
+  if (options.seed !== undefined) throw new UsageError('--seed works with --sandbox only');
+  return undefined;
+}
