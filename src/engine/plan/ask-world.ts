@@ -5,6 +5,8 @@ import { accessFailure, isHopeless, type PlanProblem, sayError } from './problem
 import { contextFor, type Subject } from './subject.ts';
 
 const SLOW = 'plan-limit';
+// A reason of our own: making the default one costs more than most questions.
+const OVER = 'answered';
 
 /**
  * Asks a step type about the world, for at most `limit` milliseconds; secrets are fetched before, in their own time. Rejects with what
@@ -18,16 +20,20 @@ export async function askWorld<T>(
   const input = subject.input.state === 'known' ? subject.input.value : {};
   await loadSecrets(input);
   const stop = new AbortController();
-  const signal = AbortSignal.any([planner.request.signal, stop.signal]);
-  const context = contextFor(planner, subject, signal);
-  const late = context.services.clock.sleep(limit, signal).then(() => {
-    throw new StepError(SLOW, `no answer within ${limit / 1000} s`);
-  });
-  late.catch(() => undefined);
+  const outer = planner.request.signal;
+  const pass = () => stop.abort(outer.reason);
+  outer.addEventListener('abort', pass, { once: true });
   try {
-    return await Promise.race([ask(input as never, context), late]);
+    const context = contextFor(planner, subject, stop.signal);
+    const answer = ask(input as never, context).then((value) => ({ value }));
+    const late = context.services.clock.sleep(limit, stop.signal).then(() => undefined);
+    const first = await Promise.race([answer, late]);
+    if (first !== undefined) return first.value;
+    outer.throwIfAborted();
+    throw new StepError(SLOW, `no answer within ${limit / 1000} s`);
   } finally {
-    stop.abort();
+    outer.removeEventListener('abort', pass);
+    stop.abort(OVER);
   }
 }
 
