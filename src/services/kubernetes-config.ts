@@ -29,8 +29,6 @@ export interface ResolvedContext {
   readonly cert: Buffer | undefined;
   readonly key: Buffer | undefined;
   readonly user: User;
-  /** For credential providers and proxy agents of the library. */
-  readonly library: KubeConfig;
 }
 
 /** Reads the kubeconfig once. Throws a `KubernetesError` that names file, context and next step. */
@@ -153,7 +151,6 @@ async function pick(config: KubeConfig, wanted: string | undefined, file: string
     throw noContext(wanted === undefined ? 'sets no current-context' : 'has no context ""', file, names);
   const context = config.contexts.find((entry) => entry.name === name);
   if (context === undefined) throw noContext(`has no context "${name}"`, file, names);
-  config.setCurrentContext(name);
   const cluster = config.clusters.find((entry) => entry.name === context.cluster);
   const user = config.users.find((entry) => entry.name === context.user);
   if (cluster === undefined) throw missingEntry(name, `cluster "${context.cluster}"`, file);
@@ -172,7 +169,6 @@ async function pick(config: KubeConfig, wanted: string | undefined, file: string
     cert: await dataOrFile(user.certData, user.certFile, `client-certificate of user "${user.name}"`),
     key: await dataOrFile(user.keyData, user.keyFile, `client-key of user "${user.name}"`),
     user,
-    library: config,
   };
 }
 

@@ -1,6 +1,7 @@
 import type { RequestOptions } from 'node:https';
 import type { ResolvedContext, User } from './kubernetes-config.ts';
 import { refusal } from './kubernetes-errors.ts';
+import type { KubeConfig } from './kubernetes-library.ts';
 import type { CommandResult, ProcessReader } from './process.ts';
 
 export interface Credential {
@@ -54,11 +55,13 @@ function impersonation(user: User): Record<string, string> {
 /** OIDC, token files and the cloud providers of old: the library refreshes them itself. */
 function providerCredentials(context: ResolvedContext): Credentials {
   const place = `The credentials of user "${context.user.name}" (context "${context.context}")`;
+  let pending: Promise<KubeConfig> | undefined;
   return {
     current: async () => {
       const options: RequestOptions = { headers: {} };
       try {
-        await context.library.applyToHTTPSOptions(options);
+        pending ??= providerConfig(context.user);
+        await (await pending).applyToHTTPSOptions(options);
       } catch (cause) {
         throw refusal(`${place} could not be refreshed. — Log in again, then resume.`, 'Credentials', cause);
       }
@@ -70,6 +73,20 @@ function providerCredentials(context: ResolvedContext): Credentials {
     },
     renew: () => true,
   };
+}
+
+/** The user alone: certificates were read before, and the server is not the provider's business. */
+async function providerConfig(user: User): Promise<KubeConfig> {
+  const { KubeConfig: Config } = await import('./kubernetes-library.ts');
+  const config = new Config();
+  const { name, authProvider } = user;
+  const alone = {
+    name,
+    authProvider,
+    ...(user.impersonateUser ? { impersonateUser: user.impersonateUser } : {}),
+  };
+  config.loadFromClusterAndUser({ name, server: 'https://localhost', skipTLSVerify: false }, alone);
+  return config;
 }
 
 function pluginCredentials(context: ResolvedContext, options: PluginOptions): Credentials {

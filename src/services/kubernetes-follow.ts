@@ -4,7 +4,7 @@ import type { Clock } from './clock.ts';
 import { type Kind, KubernetesError, type KubernetesObject, type ListOptions } from './kubernetes.ts';
 import type { Calls } from './kubernetes-calls.ts';
 import type { Connection } from './kubernetes-connection.ts';
-import { type ApiStatus, answerError } from './kubernetes-errors.ts';
+import { type ApiStatus, answerError, type CallPlace } from './kubernetes-errors.ts';
 import { asObject } from './kubernetes-kinds.ts';
 import { listAll } from './kubernetes-list.ts';
 import { listPath, listPlace, selectors } from './kubernetes-paths.ts';

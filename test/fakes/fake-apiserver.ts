@@ -52,7 +52,9 @@ export async function startFakeApiServer(
       respond(answer(request), response);
     });
   });
+  const upgraded = new Set<Duplex>();
   server.on('upgrade', (incoming, socket) => {
+    upgraded.add(socket);
     const request = describe(incoming, '');
     requests.push(request);
     upgrade(request, socket);
@@ -74,6 +76,7 @@ export async function startFakeApiServer(
     });
   const stop = async () => {
     server.closeAllConnections();
+    for (const socket of upgraded) socket.destroy();
     await new Promise((resolve) => {
       server.close(resolve);
     });
