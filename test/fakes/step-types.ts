@@ -1,5 +1,5 @@
 import { Ajv } from 'ajv';
-import { orTemplate } from '../../scripts/generate.mjs';
+import { orTemplate } from '../../scripts/or-template.mjs';
 import type { SchemaNode, StepSchema, StepSchemaFile } from '../../src/engine/step-schema.ts';
 import type { AnyStepType } from '../../src/engine/step-type.ts';
 

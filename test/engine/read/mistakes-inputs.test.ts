@@ -1,5 +1,7 @@
 import { holdMistakes, type Row } from './mistakes.ts';
 
+const say = 'steps:\n  - {id: say, uses: note, with: {text: hello}}\n';
+
 const rows: readonly Row[] = [
   [
     'default that breaks its pattern',
@@ -108,7 +110,7 @@ const rows: readonly Row[] = [
   ],
   [
     'unused input',
-    'inputs:\n  «a»: {type: string, description: d}\nsteps:\n  - {id: say, uses: note, with: {text: hello}}\n',
+    `inputs:\n  «a»: {type: string, description: d}\n${say}`,
     'unused-input',
     'the input "a" is used nowhere',
     'remove it, or read it as inputs.…',

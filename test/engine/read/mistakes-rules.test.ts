@@ -1,5 +1,7 @@
 import { holdMistakes, type Row } from './mistakes.ts';
 
+const say = 'steps:\n  - {id: say, uses: note, with: {text: hello}}\n';
+
 const rows: readonly Row[] = [
   [
     'duplicate id',
@@ -17,21 +19,21 @@ const rows: readonly Row[] = [
   ],
   [
     'change in preconditions',
-    'preconditions:\n  - {id: restart, uses: «kube.restart», with: {name: a, namespace: b}, timeout: 5m}\nsteps:\n  - {id: say, uses: note, with: {text: hello}}\n',
+    `preconditions:\n  - {id: restart, uses: «kube.restart», with: {name: a, namespace: b}, timeout: 5m}\n${say}`,
     'change-in-read-only',
     'kube.restart changes something, but "preconditions" may only look',
     'move it to "steps", or use a step type that reads',
   ],
   [
     'change in verifications',
-    'steps:\n  - {id: say, uses: note, with: {text: hello}}\nverifications:\n  - {id: restart, uses: «kube.restart», with: {name: a, namespace: b}, timeout: 5m}\n',
+    `${say}verifications:\n  - {id: restart, uses: «kube.restart», with: {name: a, namespace: b}, timeout: 5m}\n`,
     'change-in-read-only',
     'kube.restart changes something, but "verifications" may only look',
     'move it to "steps", or use a step type that reads',
   ],
   [
     'change in a group of verifications',
-    'steps:\n  - {id: say, uses: note, with: {text: hello}}\nverifications:\n  - id: both\n    steps:\n      - {id: restart, uses: «kube.restart», with: {name: a, namespace: b}, timeout: 5m}\n',
+    `${say}verifications:\n  - id: both\n    steps:\n      - {id: restart, uses: «kube.restart», with: {name: a, namespace: b}, timeout: 5m}\n`,
     'change-in-read-only',
     'kube.restart changes something, but "verifications" may only look',
     'move it to "steps", or use a step type that reads',
@@ -45,7 +47,7 @@ const rows: readonly Row[] = [
   ],
   [
     'change that the author declares',
-    'preconditions:\n  - {id: look, uses: «run», with: {command: [a], effect: change}, timeout: 5m}\nsteps:\n  - {id: say, uses: note, with: {text: hello}}\n',
+    `preconditions:\n  - {id: look, uses: «run», with: {command: [a], effect: change}, timeout: 5m}\n${say}`,
     'change-in-read-only',
     'run changes something, but "preconditions" may only look',
     'move it to "steps", or use a step type that reads',

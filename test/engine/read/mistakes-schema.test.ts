@@ -1,9 +1,11 @@
 import { holdMistakes, type Row } from './mistakes.ts';
 
+const say = 'steps:\n  - {id: say, uses: note, with: {text: hello}}\n';
+
 const rows: readonly Row[] = [
   [
     'unknown key of the document',
-    '«rolback»: []\nsteps:\n  - {id: say, uses: note, with: {text: hello}}\n',
+    `«rolback»: []\n${say}`,
     'unknown-key',
     'there is no key "rolback" in the runbook',
     'did you mean "rollback"?',
@@ -31,14 +33,14 @@ const rows: readonly Row[] = [
   ],
   [
     'unknown key of an input',
-    'inputs:\n  a: {type: string, description: d, «defualt»: b}\nsteps:\n  - {id: say, uses: note, with: {text: hello}}\n',
+    `inputs:\n  a: {type: string, description: d, «defualt»: b}\n${say}`,
     'unknown-key',
     'there is no key "defualt" in the input "a"',
     'did you mean "default"?',
   ],
   [
     'comma in a text inside braces',
-    'inputs:\n  a: {type: string, description: one, «or the other»}\nsteps:\n  - {id: say, uses: note, with: {text: hello}}\n',
+    `inputs:\n  a: {type: string, description: one, «or the other»}\n${say}`,
     'unknown-key',
     'there is no key "or the other" in the input "a"',
     'inside { } a comma starts another key: put text with commas in quotes',
@@ -87,21 +89,21 @@ const rows: readonly Row[] = [
   ],
   [
     'wrong version',
-    'apiVersion: «runbook/v2»\nname: demo\ntitle: Demo\ndescription: d\nsteps:\n  - {id: say, uses: note, with: {text: hello}}\n',
+    `apiVersion: «runbook/v2»\nname: demo\ntitle: Demo\ndescription: d\n${say}`,
     'wrong-value',
     '"apiVersion" has to be runbook/v1, not "runbook/v2"',
     'did you mean "runbook/v1"?',
   ],
   [
     'wrong risk',
-    'risk: «hihg»\nsteps:\n  - {id: say, uses: note, with: {text: hello}}\n',
+    `risk: «hihg»\n${say}`,
     'wrong-value',
     '"risk" has to be low, medium or high, not "hihg"',
     'did you mean "high"?',
   ],
   [
     'number instead of text',
-    'apiVersion: runbook/v1\nname: demo\ntitle: «1.10»\ndescription: d\nsteps:\n  - {id: say, uses: note, with: {text: hello}}\n',
+    `apiVersion: runbook/v1\nname: demo\ntitle: «1.10»\ndescription: d\n${say}`,
     'wrong-type',
     '"title" takes text, not the number 1.1',
     'write "1.10" in quotes',
@@ -207,7 +209,7 @@ const rows: readonly Row[] = [
   ],
   [
     'input name with a dash',
-    'inputs:\n  «old-name»: {type: string, description: d}\nsteps:\n  - {id: say, uses: note, with: {text: hello}}\n',
+    `inputs:\n  «old-name»: {type: string, description: d}\n${say}`,
     'bad-id',
     '"old-name" is no id',
     'a lowercase letter, then letters, digits and underscores; not true, false, null or in: "oldName"',
@@ -221,7 +223,7 @@ const rows: readonly Row[] = [
   ],
   [
     'runbook name with blanks',
-    'apiVersion: runbook/v1\nname: «Restart It»\ntitle: Demo\ndescription: d\nsteps:\n  - {id: say, uses: note, with: {text: hello}}\n',
+    `apiVersion: runbook/v1\nname: «Restart It»\ntitle: Demo\ndescription: d\n${say}`,
     'bad-name',
     '"Restart It" is no name',
     'lowercase letters, digits and dashes: "restart-it"',
@@ -270,7 +272,7 @@ const rows: readonly Row[] = [
   ],
   [
     'two sources of a secret',
-    'inputs:\n  a: {type: secret, description: d, «from»: {env: A, file: b}}\nsteps:\n  - {id: say, uses: note, with: {text: hello}}\n',
+    `inputs:\n  a: {type: secret, description: d, «from»: {env: A, file: b}}\n${say}`,
     'out-of-range',
     '"from" takes 1 at most',
     'For `secret`: where the value is read from, exactly one of these.',
