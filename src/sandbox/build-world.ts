@@ -30,6 +30,7 @@ export function buildWorld(seed: number, options: WorldOptions): World {
     store: new Store(),
     owners: new Map(),
     runtimes: new Map(),
+    events: new Map(),
     openbao: new Map(),
     denials: [],
     troubles: [],

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../services/clock.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -115,6 +116,8 @@ export class VirtualClock implements Clock {
         resolve();
       };
       const leave = enlist(done);
+      // One signal of a run may end any number of waits.
+      setMaxListeners(0, signal);
       signal.addEventListener('abort', done, { once: true });
       this.#start();
     });

@@ -20,14 +20,8 @@ type StoredEvent = Thing & { readonly count: number; readonly reason: string; re
 export function recordEvent(world: World, about: Thing, text: EventText): void {
   const namespace = about.metadata.namespace ?? 'default';
   const now = timestamp(world.timeline.now);
-  const known = world.store
-    .all<StoredEvent>(kinds.events, namespace)
-    .find(
-      (event) =>
-        event.reason === text.reason &&
-        event.message === text.message &&
-        (event.involvedObject as { uid?: string }).uid === about.metadata.uid,
-    );
+  const key = `${about.metadata.uid} ${text.reason} ${text.message}`;
+  const known = world.store.get<StoredEvent>(kinds.events, namespace, world.events.get(key) ?? '');
   if (known !== undefined) {
     world.store.put(kinds.events, { ...known, count: known.count + 1, lastTimestamp: now });
     return;
@@ -62,12 +56,15 @@ export function recordEvent(world: World, about: Thing, text: EventText): void {
     eventTime: null,
     count: 1,
   });
+  world.events.set(key, event.metadata.name);
   const forget = (): void => {
     const current = world.store.get<StoredEvent>(kinds.events, namespace, event.metadata.name);
     if (current === undefined) return;
     const age = world.timeline.now - Date.parse(String(current.lastTimestamp));
-    if (age >= KEPT) world.store.remove(kinds.events, current);
-    else world.timeline.schedule(KEPT - age, forget);
+    if (age >= KEPT) {
+      world.store.remove(kinds.events, current);
+      world.events.delete(key);
+    } else world.timeline.schedule(KEPT - age, forget);
   };
   world.timeline.schedule(KEPT, forget);
 }

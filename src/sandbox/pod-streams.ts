@@ -54,9 +54,17 @@ export function sandboxPortForward(machine: Machine, caller: Caller): Kubernetes
     const first = runOf(machine.world, target);
     // A stream ends with the container that it leads to, though the next pod may have the same name.
     const leave = machine.world.store.onChange(() => {
-      if (runOf(machine.world, target) !== first) far.destroy();
+      if (runOf(machine.world, target) === first || far.destroyed) return;
+      // Time waits until the other end has heard of it.
+      machine.clock.touch();
+      far.destroy();
     });
-    far.once('close', leave);
+    // A pair of streams does not end together by itself.
+    far.once('close', () => {
+      leave();
+      near.destroy();
+    });
+    near.once('close', () => far.destroy());
     podServer(machine, target).emit('connection', far);
     return near;
   };

@@ -27,6 +27,8 @@ export class Store {
   #oldest = 1000;
   #history: Change[] = [];
   readonly #objects = new Map<string, Map<string, Thing>>();
+  /** Keys of a kind in order; dropped when one comes or goes. */
+  readonly #ordered = new Map<string, readonly string[]>();
   readonly #listeners = new Set<(change: Change) => void>();
 
   get version(): number {
@@ -41,11 +43,10 @@ export class Store {
   all<T extends Thing = Thing>(kind: Kind, namespace?: string): readonly T[] {
     const objects = this.#objects.get(place(kind));
     if (objects === undefined) return [];
+    const ordered = this.#ordered.get(place(kind)) ?? [...objects.keys()].sort();
+    this.#ordered.set(place(kind), ordered);
     const prefix = namespace === undefined ? '' : `${namespace}/`;
-    return [...objects]
-      .filter(([key]) => key.startsWith(prefix))
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, object]) => object as T);
+    return ordered.flatMap((key) => (key.startsWith(prefix) ? [objects.get(key) as T] : []));
   }
 
   /** Adds or replaces; the object gets the next resource version. */
@@ -54,6 +55,7 @@ export class Store {
     this.#objects.set(place(kind), objects);
     const key = keyOf(object.metadata.namespace, object.metadata.name);
     const before = objects.get(key);
+    if (before === undefined) this.#ordered.delete(place(kind));
     this.#version += 1;
     const stored: T = {
       ...object,
@@ -76,6 +78,7 @@ export class Store {
     const last = objects?.get(key);
     if (objects === undefined || last === undefined) return;
     objects.delete(key);
+    this.#ordered.delete(place(kind));
     this.#version += 1;
     this.#emit({ type: 'DELETED', kind, object: last, before: last, version: this.#version });
   }

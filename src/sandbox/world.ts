@@ -33,6 +33,8 @@ export interface World {
   readonly owners: Map<string, Owners>;
   /** By the UID of the pod. */
   readonly runtimes: Map<string, PodRuntime>;
+  /** Name of the event by what it says. */
+  readonly events: Map<string, string>;
   /** By namespace. */
   readonly openbao: Map<string, BaoCluster>;
   readonly denials: Denial[];
