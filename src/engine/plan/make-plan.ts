@@ -1,5 +1,4 @@
 import type { Access } from '../access.ts';
-import type { Node, Risk } from '../read/runbook.ts';
 import { checkAccess, engineAccess } from './access.ts';
 import { digestFiles, sealPlan } from './artefact.ts';
 import { type Span, together } from './estimate.ts';
@@ -54,7 +53,7 @@ async function walkBlock(planner: Planner, block: Spot['block']): Promise<Span> 
     block,
     depth: 0,
     doubt: rollback ? 'only in a rollback' : undefined,
-    live: !rollback,
+    live: !rollback && planner.request.options.live !== false,
     shown: true,
     gateOf: undefined,
   };
@@ -110,7 +109,6 @@ function assemble(planner: Planner, { locks, cluster, span }: Gathered): Plan {
   const { preconditions, steps, verifications, rollback } = runbook;
   const access: readonly Access[] = planner.access.all();
   const { services } = planner.source.plan;
-  const all = [...preconditions, ...steps, ...verifications, ...rollback];
   return sealPlan({
     version: 1,
     tool: options.tool,
@@ -118,7 +116,8 @@ function assemble(planner: Planner, { locks, cluster, span }: Gathered): Plan {
     runbook: {
       ...describeRunbook(runbook),
       ...digestFiles(runbook.files),
-      risk: riskOf(all, runbook.risk),
+      // An include that is skipped for certain puts nothing at risk.
+      risk: (['high', 'medium', 'low'] as const).find((risk) => planner.risks.has(risk)) ?? runbook.risk,
     },
     inputSpecs: runbook.inputs,
     inputs,
@@ -133,19 +132,6 @@ function assemble(planner: Planner, { locks, cluster, span }: Gathered): Plan {
     access,
     duration: { ...span, basis: basisOf(planner) },
   });
-}
-
-const risks: readonly Risk[] = ['low', 'medium', 'high'];
-
-/** The highest of a runbook and everything it includes. */
-function riskOf(nodes: readonly Node[], own: Risk): Risk {
-  let highest = risks.indexOf(own);
-  for (const node of nodes) {
-    if (node.kind === 'step') continue;
-    const inner = node.kind === 'include' ? riskOf(node.children, node.risk) : riskOf(node.children, 'low');
-    highest = Math.max(highest, risks.indexOf(inner));
-  }
-  return risks[highest] ?? own;
 }
 
 /** Where the figures come from: 'predictions of 3 steps, past runs of 2; 1 step without a figure'. */

@@ -1,8 +1,8 @@
 import type { ReadServices } from '../../services/services.ts';
 import { isJsonObject } from '../canonical-json.ts';
 import type { JsonObject } from '../json.ts';
-import type { ServiceNames } from '../read/input-value.ts';
-import type { Node, Runbook } from '../read/runbook.ts';
+import type { Inventory } from '../read/inventory.ts';
+import type { Node, Risk, Runbook } from '../read/runbook.ts';
 import type { Secret } from '../secret.ts';
 import type { StepSchema } from '../step-schema.ts';
 import type { StepRegistry } from '../step-type.ts';
@@ -33,6 +33,8 @@ export interface PlanOptions {
    * the run itself asks the others.
    */
   readonly reads?: 'all' | 'needed';
+  /** False: ask nothing of the world, as before a run that reads everything itself and changes nothing. */
+  readonly live?: boolean;
   /** Of earlier runs of this runbook. */
   readonly history?: readonly PastRun[];
 }
@@ -45,7 +47,7 @@ export interface PlanRequest {
   readonly steps: StepRegistry;
   readonly schemas: Readonly<Record<string, StepSchema>>;
   /** The service inventory, for includes that are given a service by its name. */
-  readonly inventory?: ServiceNames;
+  readonly inventory?: Pick<Inventory, 'services'>;
   readonly services: ReadServices;
   readonly options: PlanOptions;
   /** Rejects with the signal's reason. */
@@ -77,6 +79,8 @@ export interface Planner {
   readonly forecast: Forecast[];
   readonly problems: PlanProblem[];
   readonly locks: Set<string>;
+  /** Of the runbook and of every include that may run. */
+  readonly risks: Set<Risk>;
   readonly access: AccessNeeds;
   readonly touched: Touched;
   readonly spans: ReadonlyMap<string, Span>;
@@ -115,6 +119,7 @@ export function newPlanner(request: PlanRequest): Planner {
     forecast: [],
     problems: [],
     locks: new Set(),
+    risks: new Set([runbook.risk]),
     access: accessNeeds(),
     touched: touched(),
     spans: spansOf(options.history ?? []),

@@ -32,6 +32,7 @@ export async function walkInclude(
   const inputs = recordInputs(planner, node, id);
   const recorded = inputs === undefined ? {} : { with: inputs };
   setFacts(planner, id, { state: 'applied', pending: true, ...recorded });
+  planner.risks.add(node.risk);
   noteLocks(planner, node.locks, { instance: `${id}/`, at: node.at });
   const inner: Spot = { ...spot, container: id, depth: spot.depth + 1 };
   const gate = { ...inner, gateOf: line.name };
