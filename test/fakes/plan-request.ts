@@ -9,6 +9,7 @@ export interface PlanMore {
   readonly secretSources?: Readonly<Record<string, SecretSource>>;
   readonly options?: Partial<PlanRequest['options']>;
   readonly services?: PlanRequest['services'];
+  readonly inventory?: PlanRequest['inventory'];
   readonly signal?: AbortSignal;
 }
 
@@ -27,6 +28,7 @@ export function planOf(runbook: Runbook, world: FakeWorld, more: PlanMore = {}):
     secrets: more.secrets ?? {},
     steps: fakeSteps(world),
     schemas: fakeSchemas(),
+    ...(more.inventory === undefined ? {} : { inventory: more.inventory }),
     services: more.services ?? fakeServices().services,
     options: {
       runId: 'run-1',

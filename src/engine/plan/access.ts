@@ -46,7 +46,7 @@ export function engineAccess(lockNamespace: string, locks: readonly string[]): r
     { system: 'kubernetes', verb: 'create', group: 'authentication.k8s.io', resource: 'selfsubjectreviews' },
   ];
   if (locks.length === 0) return identity;
-  const leases = ['get', 'create', 'patch', 'delete'].map(
+  const leases = ['get', 'create', 'patch'].map(
     (verb): Access => ({
       system: 'kubernetes',
       verb,

@@ -1,5 +1,7 @@
+import { isJsonObject, plainJson } from '../canonical-json.ts';
 import type { Json, JsonObject } from '../json.ts';
-import { checkInputValue, type ServiceNames } from '../read/input-value.ts';
+import { checkInputValue } from '../read/input-value.ts';
+import type { Inventory, InventoryService } from '../read/inventory.ts';
 import type { IncludeNode, InputSpec, Node } from '../read/runbook.ts';
 import { containsSecret } from '../secret.ts';
 import { nameHint } from '../suggest.ts';
@@ -55,14 +57,18 @@ export function allIncludeInputs(given: IncludeInputs): Resolved {
 }
 
 /** The inventory by name, if any include takes a service. */
-export function servicesFor(nodes: readonly Node[], inventory: ServiceNames | undefined): Plan['services'] {
+export function servicesFor(
+  nodes: readonly Node[],
+  inventory: Pick<Inventory, 'services'> | undefined,
+): Plan['services'] {
   if (inventory === undefined || !nodes.some(takesService)) return undefined;
-  return Object.fromEntries(
-    inventory.names.flatMap((name) => {
-      const entry = inventory.find(name);
-      return entry === undefined ? [] : [[name, entry] as const];
-    }),
-  );
+  const entries = [...inventory.services].map(([name, service]) => [name, objectOf(service)] as const);
+  return Object.fromEntries(entries);
+}
+
+function objectOf(service: InventoryService): JsonObject {
+  const entry = plainJson(service);
+  return isJsonObject(entry) ? entry : {};
 }
 
 function takesService(node: Node): boolean {

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { readInventory } from '../../../src/engine/read/inventory.ts';
 import { each, group, include, read, runbook, step } from '../../fakes/plan-nodes.ts';
 import { lines, planOf } from '../../fakes/plan-request.ts';
 import { fakeWorld } from '../../fakes/plan-steps.ts';
@@ -108,6 +111,26 @@ describe('includes, verifications and rollback', () => {
     expect(plan.forecast[3]?.diff).toEqual([{ path: 'spec.value', before: 1, after: 4 }]);
     expect(plan.locks).toEqual(['things/a', 'zoo']);
     expect(plan.runbook.risk).toBe('high');
+  });
+
+  test('an include that is given a service by its name finds it in the inventory that the plan carries', async () => {
+    const by = include('one', [step('apply', set('{{inputs.service.resource}}', 1))], {
+      with: { service: 'api' },
+      inputs: { service: { type: 'service', description: 'Which', required: true } },
+    });
+    const path = join(import.meta.dirname, '../../../runbooks/services.yaml');
+    const found = readInventory('services.yaml', readFileSync(path));
+    if (!found.ok) throw new Error('the shipped inventory is not valid');
+    const [name, service] = [...found.value.services][0] ?? [];
+    const book = runbook([{ ...by, with: { service: name ?? '' } }]);
+    const { plan, problems } = await planOf(book, fakeWorld(), { inventory: found.value });
+    expect(problems).toEqual([]);
+    expect(plan.forecast[1]?.summary).toBe(`set ${service?.resource} to 1`);
+    expect(plan.services?.[name ?? '']).toMatchObject({ namespace: service?.namespace });
+    const unknown = await planOf(runbook([by]), fakeWorld(), { inventory: { services: new Map() } });
+    expect(unknown.problems[0]?.message).toBe(
+      'one: input "service" of "one" is "api", not a service of the inventory',
+    );
   });
 
   test('verify steps and the rollback block are shown, and wait for their time', async () => {
