@@ -4,8 +4,9 @@ import { StepError } from '../../engine/step-type.ts';
 import type { KubectlExecOutputs, KubectlExecWith } from '../../generated/types.ts';
 import type { ExecRequest, ExecResult, KubernetesObject } from '../../services/kubernetes.ts';
 import { verdictOfExit } from '../exit-verdict.ts';
-import { call, evidenceOf } from './errors.ts';
+import { call } from './errors.ts';
 import { isReady } from './fields.ts';
+import { observeOrUnknown } from './observing.ts';
 import { containerOf, eitherProblem, podsFor } from './pod-list.ts';
 import { access, objectPath, targetProblems } from './target.ts';
 import { isObject } from './touched.ts';
@@ -83,15 +84,7 @@ export const exec: ChangeStepType<KubectlExecWith, KubectlExecOutputs> = {
     return outputsOf(target, result);
   },
 
-  async observe(input, before, ctx) {
-    try {
-      return await look(input, before.state as unknown as State, ctx);
-    } catch (error) {
-      const evidence = evidenceOf(error);
-      if (evidence === undefined) throw error;
-      return { state: 'unknown', evidence: `could not look: ${evidence}` };
-    }
-  },
+  observe: (input, before, ctx) => observeOrUnknown(() => look(input, before.state as unknown as State, ctx)),
 
   async undo(input, before, _outputs, ctx) {
     const target = before.state as unknown as State;
