@@ -1,5 +1,8 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import type { ChildIdentity } from './process.ts';
+
+/** Zombie or dead. */
+const ended = /[ZXx]/u;
 
 /** What tells this process from a later one with the same pid. Zeros where the system does not say (not Linux). */
 export function identify(pid: number): ChildIdentity {
@@ -10,16 +13,40 @@ export function identify(pid: number): ChildIdentity {
 export function isAlive(child: ChildIdentity): boolean {
   if (child.bootId !== readBootId()) return false;
   const stat = readStat(child.pid);
-  return stat !== undefined && stat.startTime === child.startTime && !/[ZXx]/u.test(stat.state);
+  return stat !== undefined && stat.startTime === child.startTime && !ended.test(stat.state);
 }
 
-/** Fields 3 and 22 of proc(5)'s stat; field 2 is the program's name in brackets and may hold anything. */
-function readStat(pid: number): { readonly state: string; readonly startTime: number } | undefined {
+/**
+ * Whether any process of the group still runs. Those that ended but were never collected (in a container whose first
+ * process collects nobody) do not count. Undefined where the system does not say (not Linux).
+ */
+export function isGroupAlive(group: number): boolean | undefined {
+  try {
+    const pids = readdirSync('/proc').filter((name) => /^\d+$/u.test(name));
+    return pids.some((pid) => {
+      const stat = readStat(Number(pid));
+      return stat?.group === group && !ended.test(stat.state);
+    });
+  } catch {
+    return undefined;
+  }
+}
+
+interface Stat {
+  readonly state: string;
+  readonly group: number;
+  readonly startTime: number;
+}
+
+/** Fields 3, 5 and 22 of proc(5)'s stat; field 2 is the program's name in brackets and may hold anything. */
+function readStat(pid: number): Stat | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     const startTime = Number(fields[19]);
-    return Number.isFinite(startTime) ? { state: fields[0] ?? '', startTime } : undefined;
+    return Number.isFinite(startTime)
+      ? { state: fields[0] ?? '', group: Number(fields[2]), startTime }
+      : undefined;
   } catch {
     return undefined;
   }

@@ -10,7 +10,7 @@ import {
   ProcessError,
   type ProcessRunner,
 } from './process.ts';
-import { identify } from './process-identity.ts';
+import { identify, isGroupAlive } from './process-identity.ts';
 import { createLineReader } from './process-lines.ts';
 
 export interface ProcessOptions {
@@ -24,6 +24,8 @@ const outputLimit = 1024 * 1024;
 /** Linux's limit for one argument (MAX_ARG_STRLEN). */
 const longestArgument = 128 * 1024;
 const pipeGrace = 1_000;
+/** A group has no event for its end. */
+const pollEvery = 50;
 
 const inherited =
   /^(?:PATH|HOME|USER|LOGNAME|LANG|LC_[A-Z]+|TZ|TMPDIR|SSL_CERT_(?:FILE|DIR)|XDG_[A-Z_]+|https?_proxy|no_proxy|all_proxy|HTTPS?_PROXY|NO_PROXY|ALL_PROXY)$/u;
@@ -220,13 +222,14 @@ function processGroup(leader: number, termination: number) {
       return false;
     }
   };
+  const isAlive = () => send(0) && (isGroupAlive(leader) ?? true);
   const waitGone = async (limit: number) => {
-    for (let waited = 0; waited < limit && send(0); waited += 25) await grace(25);
+    for (let waited = 0; waited < limit && isAlive(); waited += pollEvery) await grace(pollEvery);
   };
   const end = async () => {
     send('SIGTERM');
     await waitGone(termination);
-    if (send('SIGKILL')) await waitGone(1_000);
+    if (isAlive() && send('SIGKILL')) await waitGone(1_000);
   };
   return {
     /** SIGTERM to all, SIGKILL to those who stay. */
