@@ -65,16 +65,36 @@ describe('a flag', () => {
   });
 
   test.each<[Omit<InputSpec, 'description'>, string, string]>([
-    [{ type: 'integer' }, '1.5', 'input-value: the input "x" is 1.5, not a whole number'],
-    [{ type: 'integer' }, '012', 'input-value: the input "x" is the text "012", not a whole number'],
-    [{ type: 'integer' }, '0x1F', 'input-value: the input "x" is the text "0x1F", not a whole number'],
+    [
+      { type: 'integer' },
+      '1.5',
+      'input-value: the input "x" is 1.5, not a whole number | write digits, without quotes',
+    ],
+    [
+      { type: 'integer' },
+      '012',
+      'input-value: the input "x" is the text "012", not a whole number | write digits, without quotes',
+    ],
+    [
+      { type: 'integer' },
+      '0x1F',
+      'input-value: the input "x" is the text "0x1F", not a whole number | write digits, without quotes',
+    ],
     [
       { type: 'integer' },
       '9007199254740993',
-      'input-value: the input "x" is 9007199254740992, not a whole number',
+      'input-value: the input "x" is 9007199254740992, not a whole number | write digits, without quotes',
     ],
-    [{ type: 'number' }, 'NaN', 'input-value: the input "x" is the text "NaN", not a number'],
-    [{ type: 'number' }, '1e999', 'input-value: the input "x" is Infinity, not a number'],
+    [
+      { type: 'number' },
+      'NaN',
+      'input-value: the input "x" is the text "NaN", not a number | write digits, without quotes',
+    ],
+    [
+      { type: 'number' },
+      '1e999',
+      'input-value: the input "x" is Infinity, not a number | write digits, without quotes',
+    ],
     [
       { type: 'boolean' },
       'yes',
@@ -98,14 +118,14 @@ describe('a flag', () => {
     [
       { type: 'list', of: 'integer' },
       '1,b',
-      'input-value: the input "x" in element 2 is the text "b", not a whole number',
+      'input-value: the input "x" in element 2 is the text "b", not a whole number | write digits, without quotes',
     ],
     [{ type: 'list' }, '[1', 'input-value: the input "x" is not a list | write a,b or JSON'],
     [{ type: 'map' }, 'a', 'input-value: the input "x" is not a map | write key=value,key=value or JSON'],
     [
       { type: 'map', of: 'integer' },
       'a=b',
-      'input-value: the input "x" in entry "a" is the text "b", not a whole number',
+      'input-value: the input "x" in entry "a" is the text "b", not a whole number | write digits, without quotes',
     ],
     [
       { type: 'string', pattern: '[a-z]+', examples: ['abc'] },
@@ -157,7 +177,7 @@ describe('a file', () => {
       'input-value: the input "x" is 1.1, not text | write "1.1" in quotes',
     );
     expect(fromFile({ type: 'integer' }, '3')).toBe(
-      'input-value: the input "x" is the text "3", not a whole number',
+      'input-value: the input "x" is the text "3", not a whole number | write digits, without quotes',
     );
     expect(fromFile({ type: 'list' }, 'a,b')).toBe(
       'input-value: the input "x" is the text "a,b", not a list',
@@ -239,7 +259,7 @@ test('all problems are reported at once', () => {
     'input-unknown servise | did you mean "service"?',
     'input-unknown zzz | inputs: service, count, name',
     'input-missing service | give it with --input service=…',
-    'input-value count | ',
+    'input-value count | write digits, without quotes',
     'input-missing name | give it with --input name=…',
   ]);
 });
