@@ -52,26 +52,33 @@ export interface ConnectionOptions {
   readonly credentials: Credentials;
   /** Proxy variables. */
   readonly environment: Readonly<Record<string, string>>;
-  /** Milliseconds; see `defaultLimits`. */
-  readonly limits?: Limits;
+  readonly limits: Limits;
 }
 
+/** Milliseconds. */
 export interface Limits {
   readonly connect: number;
   /** Until the answer's head, and between two chunks of its body. */
   readonly answer: number;
   /** The same for writes: admission webhooks may take 30 s, and giving up earlier makes the outcome unknown. */
   readonly writeAnswer: number;
+  /** A watch that brings nothing for this long, not even its regular end, is dead. */
+  readonly silence: number;
 }
 
-const defaultLimits: Limits = { connect: 10_000, answer: 10_000, writeAnswer: 35_000 };
+export const defaultLimits: Limits = {
+  connect: 10_000,
+  answer: 10_000,
+  writeAnswer: 35_000,
+  silence: 35_000,
+};
 
 /** Upper bound of one answer in memory; lists are paged far below it. */
 const maxBody = 256 * 1024 * 1024;
 
 export function createConnection(context: ResolvedContext, options: ConnectionOptions): Connection {
   const agents = agentCache(context, options);
-  const limits = options.limits ?? defaultLimits;
+  const { limits } = options;
 
   async function open(request: ApiRequest, extra: Extra): Promise<Exchange> {
     const credential = await options.credentials.current();

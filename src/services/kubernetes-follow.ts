@@ -9,15 +9,16 @@ import { asObject } from './kubernetes-kinds.ts';
 import { listAll } from './kubernetes-list.ts';
 import { listPath, listPlace, selectors } from './kubernetes-paths.ts';
 
-/** The API server ends a watch after this many seconds; one that is silent for longer is dead. */
+/** The API server ends a watch after this many seconds, so that one that is silent for longer is dead. */
 const watchSeconds = 30;
-const silenceLimit = (watchSeconds + 5) * 1000;
 const backoff = [100, 250, 500, 1000, 2000, 5000];
 
 export interface FollowSources {
   readonly calls: Calls;
   readonly connection: Connection;
   readonly clock: Clock;
+  /** Milliseconds after which a watch without any sign of life is dead. */
+  readonly silence: number;
 }
 
 /**
@@ -203,7 +204,7 @@ async function watchOnce(source: Pump, from: string, signal: AbortSignal): Promi
   );
   let version = from;
   try {
-    for await (const lines of batchesOf(answer)) {
+    for await (const lines of batchesOf(answer, source.silence)) {
       // Without a pause in between, so that what came together is one change.
       for (const line of lines) version = applyEvent(JSON.parse(line) as WatchEvent, source, place);
     }
@@ -232,10 +233,10 @@ interface WatchEvent {
 }
 
 /** Whole lines, as they came together; a cut one at the end is dropped with its stream. Throws when nothing comes for too long. */
-async function* batchesOf(answer: IncomingMessage): AsyncGenerator<readonly string[]> {
+async function* batchesOf(answer: IncomingMessage, silence: number): AsyncGenerator<readonly string[]> {
   answer.socket.setKeepAlive(true, 10_000);
   const decoder = new StringDecoder('utf8');
-  const silent = setTimeout(() => answer.destroy(new Error('the watch fell silent')), silenceLimit);
+  const silent = setTimeout(() => answer.destroy(new Error('the watch fell silent')), silence);
   let rest = '';
   try {
     for await (const chunk of answer) {

@@ -4,7 +4,7 @@ import { askWhoAmI, createCanI, readIdentity } from './kubernetes-access.ts';
 import { createCalls } from './kubernetes-calls.ts';
 import { createObjects } from './kubernetes-client.ts';
 import { type KubeconfigOptions, resolveContext } from './kubernetes-config.ts';
-import { type Connection, createConnection, type Limits } from './kubernetes-connection.ts';
+import { type Connection, createConnection, defaultLimits, type Limits } from './kubernetes-connection.ts';
 import { createCredentials } from './kubernetes-credentials.ts';
 import { createDiscovery } from './kubernetes-discovery.ts';
 import { createExec } from './kubernetes-exec.ts';
@@ -19,7 +19,8 @@ export interface KubernetesOptions extends KubeconfigOptions {
   readonly process: ProcessReader;
   /** What credential plugins and proxies are configured by. */
   readonly environment: Readonly<Record<string, string>>;
-  readonly limits?: Limits;
+  /** Instead of the defaults. */
+  readonly limits?: Partial<Limits>;
 }
 
 /** The API of the cluster that the kubeconfig's context names. Nothing is read or loaded before the first call. */
@@ -67,11 +68,15 @@ async function connect(options: KubernetesOptions): Promise<KubernetesWriter> {
     now: () => clock.now(),
     environment,
   });
-  const limits = options.limits === undefined ? {} : { limits: options.limits };
-  return createWriter(createConnection(context, { credentials, environment, ...limits }), clock);
+  const limits = { ...defaultLimits, ...options.limits };
+  const connection = createConnection(context, { credentials, environment, limits });
+  return createWriter(connection, { clock, silence: limits.silence });
 }
 
-function createWriter(connection: Connection, clock: Clock): KubernetesWriter {
+function createWriter(
+  connection: Connection,
+  { clock, silence }: { readonly clock: Clock; readonly silence: number },
+): KubernetesWriter {
   const calls = createCalls(connection, clock);
   const discovery = createDiscovery((path, accept) =>
     calls.read({
@@ -96,7 +101,7 @@ function createWriter(connection: Connection, clock: Clock): KubernetesWriter {
       return identity;
     },
     follow: (kind, query, signal) =>
-      followObjects({ calls, connection, clock }, { kind, options: query }, signal),
+      followObjects({ calls, connection, clock, silence }, { kind, options: query }, signal),
     logs: createLogs(connection),
     canI: createCanI(calls),
     whoAmI: () => askWhoAmI(calls),

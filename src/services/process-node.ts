@@ -242,6 +242,6 @@ function processGroup(leader: number, termination: number) {
 
 function grace(ms: number): Promise<void> {
   return new Promise((resolve) => {
-    setTimeout(resolve, ms).unref();
+    setTimeout(resolve, ms);
   });
 }

@@ -65,7 +65,7 @@ describe('a failed write', () => {
 
   test('an answer that does not come leaves the outcome unknown', async () => {
     await using server = await startFakeApiServer(() => 'silence');
-    const kubernetes = server.connect({ limits: { connect: 1000, answer: 50, writeAnswer: 50 } });
+    const kubernetes = server.connect({ limits: { writeAnswer: 50 } });
     const failure = await failureOf(kubernetes.delete(ref, {}));
     expect(failure).toMatchObject({ reason: 'Unreachable', outcome: 'unknown' });
     expect(failure.message).toContain('no answer within 0.05 s');

@@ -65,11 +65,14 @@ const listOf = (version: number, ...items: readonly object[]): FakeAnswer => ({
   body: { metadata: { resourceVersion: String(version) }, items },
 });
 
-async function start(lists: readonly FakeAnswer[]) {
+async function start(lists: readonly FakeAnswer[], limits: { readonly silence?: number } = {}) {
   const source = follower(lists);
   const server = await startFakeApiServer(source.answer);
   const stop = new AbortController();
-  const sets = server.kubernetes.follow(kinds.pods, { namespace: 'n' }, stop.signal)[Symbol.asyncIterator]();
+  const sets = server
+    .connect({ limits })
+    .follow(kinds.pods, { namespace: 'n' }, stop.signal)
+    [Symbol.asyncIterator]();
   const next = async () => {
     const { value, done } = await sets.next();
     if (done === true) return 'end';
@@ -199,6 +202,16 @@ describe('following', () => {
     expect(await next()).toBe('a:8');
     expect(server.clock.sleeps.length).toBeGreaterThan(0);
     await watch();
+    await sets.return?.(undefined);
+  });
+
+  test('a watch that fell silent is given up and taken up again', async () => {
+    const { server, next, watch, sets } = await start([listOf(5)], { silence: 60 });
+    await using _ = server;
+    expect(await next()).toBe('');
+    await watch();
+    (await watch()).send('ADDED', 'a', 6);
+    expect(await next()).toBe('a:6');
     await sets.return?.(undefined);
   });
 
