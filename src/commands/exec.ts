@@ -56,6 +56,7 @@ async function fromRunbook(
 ): Promise<Ready | ExitCode> {
   const { planned, runbook, inventory, world } = await prepare(name, options, environment, {
     dir: undefined,
+    begins: true,
     history: (runbook) => history(runbook, options, environment),
   });
   const standing = { ...planned, problems: planned.problems.filter(({ waits }) => waits !== true) };

@@ -30,6 +30,8 @@ export async function prepare(
   request: {
     readonly dir: string | undefined;
     readonly run?: string;
+    /** It is run at once and does its own reading: only what the plan itself needs is asked now. */
+    readonly begins?: boolean;
     readonly history?: (runbook: string) => readonly PastRun[];
   },
 ): Promise<Prepared> {
@@ -52,6 +54,7 @@ export async function prepare(
     const secrets = await gatherSecrets(inputs, runbook.inputs, { world, signal: stop.signal }, environment);
     const planned = await makePlan({
       runbook,
+      inventory,
       inputs,
       secrets,
       steps,
@@ -64,6 +67,7 @@ export async function prepare(
         lockNamespace: inventory.lockNamespace,
         now: world.services.clock.now(),
         ...(sandbox === undefined ? {} : { sandbox }),
+        ...(request.begins === true ? { reads: 'needed' as const } : {}),
         ...(request.history === undefined ? {} : { history: request.history(runbook.name) }),
       },
       signal: stop.signal,

@@ -8,8 +8,11 @@ import type { Secret } from '../engine/secret.ts';
 import type { Value } from '../engine/value.ts';
 import type { ExitCode } from '../exit-code.ts';
 import { stepSchemas } from '../generated/step-schemas.ts';
+import { paint } from '../output/colors.ts';
+import { EventNarrator, type EventText } from '../output/event-text.ts';
 import { chooseRenderer, renderers } from '../output/index.ts';
 import { outputsText } from '../output/outputs-text.ts';
+import { formatLine } from '../output/plain.ts';
 import type { Renderer } from '../output/renderer.ts';
 import { safeBlock } from '../output/safe-text.ts';
 import type { Prompt } from '../services/prompt.ts';
@@ -113,6 +116,15 @@ export async function driveRun(
           adopt: adopt ?? false,
           notify: (text) => environment.streams.info(`${safeBlock(text)}\n`),
         });
+  const narrator = new EventNarrator();
+  renderer.replay(open.earlier);
+  for (const event of [...open.earlier, ...open.begun]) narrator.narrate(event);
+  for (const event of open.begun) show(event);
+  let ending: { readonly time: string; readonly text: EventText } | undefined;
+  const narrate = (event: RunEvent) => {
+    const text = narrator.narrate(redacted(event, environment.redact.text));
+    if (event.type === 'run-finished' && text !== undefined) ending = { time: event.time, text };
+  };
   try {
     const result = await drive({
       plan,
@@ -134,14 +146,15 @@ export async function driveRun(
       inputs: inputsOf(plan, secrets),
       state,
       journal,
-      observers: [show, (event) => notifier.handle(redacted(event, environment.redact.text))],
+      observers: [show, narrate, (event) => notifier.handle(redacted(event, environment.redact.text))],
       onSignal: (handler) => environment.onSignal(handler),
     });
     await renderer.end();
     await notifier.end();
     const finished = result.state.finished;
     if (finished !== undefined && how !== 'json') {
-      if (how === 'live') environment.streams.info(`${safeBlock(finished.text)}\n`);
+      if (how === 'live' && ending !== undefined)
+        environment.streams.info(formatLine(ending.time, ending.text, paint(environment.streams.color)));
       if (Object.keys(finished.outputs).length > 0) environment.streams.data(outputsText(finished.outputs));
     }
     if (finished === undefined && result.problem !== undefined)

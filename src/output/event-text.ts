@@ -28,11 +28,31 @@ interface StepInfo {
 /** Words for events: the one place where the wording of a run lives. Remembers names and start times. */
 export class EventNarrator {
   readonly #steps = new Map<string, StepInfo>();
+  readonly #counts = { changed: 0, read: 0, skipped: 0, failed: 0 };
+  #startedAt: number | undefined;
 
   /** Undefined for events that say nothing to a reader. */
   narrate(event: RunEvent): EventText | undefined {
+    this.#startedAt ??= Date.parse(event.time);
+    this.#count(event);
     if (event.type === 'evaluated') return this.#evaluated(event);
     return this.#run(event) ?? this.#step(event) ?? this.#rollback(event) ?? this.#people(event);
+  }
+
+  /** '1 changed, 3 read, 1 skipped, took 44s' */
+  summary(time: string): string {
+    const counted = Object.entries(this.#counts).flatMap(([what, count]) =>
+      count === 0 ? [] : [`${count} ${what}`],
+    );
+    const took = `took ${formatDuration(Date.parse(time) - (this.#startedAt ?? Date.parse(time)))}`;
+    return [...counted, took].join(', ');
+  }
+
+  #count(event: RunEvent): void {
+    if (event.type === 'skipped') this.#counts.skipped++;
+    if (event.type === 'failed' && this.#steps.get(event.id)?.leaf === true) this.#counts.failed++;
+    if (event.type === 'done' && this.#steps.get(event.id)?.leaf === true)
+      this.#counts[event.applied ? 'changed' : 'read']++;
   }
 
   name(id: string): string {
@@ -108,7 +128,8 @@ export class EventNarrator {
           event.exitCode === 0 ? 'good' : event.outcome === 'waiting' ? 'attention' : 'bad',
           event.outcome,
           '',
-          event.text,
+          event.outcome === 'done' ? this.summary(event.time) : event.text,
+          event.outcome === 'done' ? [] : [this.summary(event.time)],
         );
       default:
         return undefined;

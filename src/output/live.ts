@@ -114,6 +114,9 @@ export function createLiveRenderer(plan: Plan, streams: Streams): Renderer {
     await (await current)?.stop();
   };
   return {
+    replay(events) {
+      for (const event of events) tree.apply(event);
+    },
     handle(event) {
       tree.apply(event);
       drawing ??= start();

@@ -34,6 +34,9 @@ export function createPlainRenderer(streams: Streams): Renderer {
   const colors = paint(streams.color);
   const lastProgress = new Map<string, string>();
   return {
+    replay(events) {
+      for (const event of events) narrator.narrate(event);
+    },
     handle(event: RunEvent) {
       const text = narrator.narrate(event);
       if (text === undefined) return;

@@ -21,6 +21,8 @@ export interface Streams {
 
 /** Something that watches a run. It may throw: it is then switched off with a warning, and the run goes on. */
 export interface Renderer {
+  /** What an earlier process of the same run recorded: remembered, not shown again. */
+  replay(events: readonly RunEvent[]): void;
   handle(event: RunEvent): void;
   /** Stands aside while a human is asked, and comes back. */
   pause(): Promise<void>;

@@ -53,7 +53,7 @@ async function walkBlock(planner: Planner, block: Spot['block']): Promise<Span> 
     block,
     depth: 0,
     doubt: rollback ? 'only in a rollback' : undefined,
-    live: !rollback && planner.request.options.live !== false,
+    live: !rollback,
     shown: true,
     gateOf: undefined,
   };

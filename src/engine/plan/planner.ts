@@ -33,8 +33,6 @@ export interface PlanOptions {
    * the run itself asks the others.
    */
   readonly reads?: 'all' | 'needed';
-  /** False: ask nothing of the world, as before a run that reads everything itself and changes nothing. */
-  readonly live?: boolean;
   /** Of earlier runs of this runbook. */
   readonly history?: readonly PastRun[];
 }

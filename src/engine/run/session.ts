@@ -1,5 +1,5 @@
 import type { Plan } from '../plan/plan.ts';
-import type { Actor, JournaledEvent, Session } from './event.ts';
+import type { Actor, JournaledEvent, RunEvent, Session } from './event.ts';
 import { evolve } from './evolve.ts';
 import { createJournal, type Journal, openJournal } from './journal.ts';
 import { type Claim, claim, type Owner, ownerOfSession, RunForeignError } from './owner.ts';
@@ -37,6 +37,10 @@ export interface OpenRun {
   readonly plan: Plan;
   readonly journal: Journal;
   readonly state: RunState;
+  /** What earlier processes recorded; empty for a new run. */
+  readonly earlier: readonly RunEvent[];
+  /** What opening or continuing it recorded: nobody has shown it yet. */
+  readonly begun: readonly RunEvent[];
   /** Closes the journal and lets others work on the run. */
   close(): void;
 }
@@ -67,8 +71,9 @@ export function openRun(
       session,
       ...options.opening,
     };
-    const state = journal.append([opened], { sync: true }).reduce(evolve, initialState);
-    return openOf({ id, folder, plan, journal, state }, release);
+    const begun = journal.append([opened], { sync: true });
+    const state = begun.reduce(evolve, initialState);
+    return openOf({ id, folder, plan, journal, state, earlier: [], begun }, release);
   } catch (thrown) {
     release();
     throw thrown;
@@ -166,8 +171,10 @@ function reopenWith(
     const more = events(stored);
     const repaired = stored.journal.torn > 0 ? [repair(stored)] : [];
     const journal = openJournal({ ...options, folder, run: options.id }, stored.journal.end);
-    const state = journal.append([...repaired, ...more], { sync: true }).reduce(evolve, stored.state);
-    return openOf({ id: options.id, folder, plan: stored.plan, journal, state }, release);
+    const begun = journal.append([...repaired, ...more], { sync: true });
+    const state = begun.reduce(evolve, stored.state);
+    const { plan, events: earlier } = stored;
+    return openOf({ id: options.id, folder, plan, journal, state, earlier, begun }, release);
   } catch (thrown) {
     release();
     throw thrown;
