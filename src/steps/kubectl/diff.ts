@@ -28,6 +28,8 @@ function compare(
   hidden = false,
 ): readonly DiffLine[] {
   if (JSON.stringify(before) === JSON.stringify(after)) return [];
+  if (before === undefined && isFlat(after)) return compare(path, {}, after, hidden);
+  if (after === undefined && isFlat(before)) return compare(path, before, {}, hidden);
   if (isObject(before) && isObject(after)) {
     const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
     const literal = [before.name, after.name].find((name) => typeof name === 'string');
@@ -60,6 +62,11 @@ function comparable(object: KubernetesObject | undefined): JsonObject | undefine
   const plain = { ...rest, metadata: masked({ metadata }).metadata ?? {} };
   if (object.kind !== 'Secret') return plain;
   return Object.fromEntries(Object.entries(plain).filter(([key]) => key !== 'data' && key !== 'stringData'));
+}
+
+/** Labels, annotations, data: read key by key, also when the first one comes or the last one goes. */
+function isFlat(value: Json | undefined): value is JsonObject {
+  return isObject(value) && Object.values(value).every((item) => typeof item !== 'object');
 }
 
 type Named = { readonly name: string; readonly before: Json | undefined; readonly after: Json | undefined };
