@@ -68,7 +68,11 @@ function firstSyntaxError(
   const [open] = unclosed;
   if (open !== undefined) return open;
   const lines = new Set(refused.map(({ location }) => file.positionAt(location.range.start).line));
-  const own = errors.filter((error) => !lines.has(file.positionAt(error.pos[0]).line));
+  const directive = refused.some(({ code }) => code === 'yaml-directive');
+  const own = errors.filter(
+    (error) =>
+      !lines.has(file.positionAt(error.pos[0]).line) && !(directive && error.code === 'MISSING_CHAR'),
+  );
   const first = own.reduce<YAMLError | undefined>(
     (best, error) => (best === undefined || error.pos[0] < best.pos[0] ? error : best),
     undefined,

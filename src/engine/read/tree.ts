@@ -112,10 +112,16 @@ export function diagnose(file: SourceFile, range: Range, problem: Problem): Diag
     code: problem.code,
     severity: problem.severity ?? 'error',
     message: problem.message,
-    location: { file, range },
+    location: { file, range: clamped(range, file.text.length) },
     ...(problem.hint === undefined ? {} : { hint: problem.hint }),
     ...(problem.related === undefined || problem.related.length === 0 ? {} : { related: problem.related }),
   };
+}
+
+/** Places are worked out from what a parser says; none may lie outside the text. */
+function clamped({ start, end }: Range, length: number): Range {
+  const from = Math.max(0, Math.min(start, length));
+  return { start: from, end: Math.max(from, Math.min(end, length)) };
 }
 
 /** Text of an author inside a message: at most 60 characters of one line. */
