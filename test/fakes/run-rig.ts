@@ -102,6 +102,8 @@ export class RunRig {
   options: Partial<DriveOptions> = {};
   journal = new MemoryJournal(this.clock);
   signal: (name: string) => void = () => undefined;
+  /** The next session dies at this append after its first. */
+  nextCrash: number | undefined;
 
   constructor(plan: Plan) {
     this.plan = plan;
@@ -164,6 +166,7 @@ export class RunRig {
 
   async #drive(opening: JournaledEvent, more: readonly JournaledEvent[] = []): Promise<DriveResult> {
     this.journal.append([opening, ...more]);
+    this.journal.appendsLeft = this.nextCrash;
     let dies: () => void = () => undefined;
     const death = new Promise<DriveResult>((resolve) => {
       dies = () => {

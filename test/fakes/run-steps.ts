@@ -24,6 +24,8 @@ export class RunTarget {
   readonly log: string[] = [];
   /** What the next calls of an instance do; 'ok' when there is nothing left. */
   readonly script = new Map<string, Behaviour[]>();
+  /** What every call of an instance does, when its script is over. */
+  always: ReadonlyMap<string, Behaviour> = new Map();
   /** What `observe` is to say of an instance, instead of the truth. */
   readonly verdicts = new Map<string, Observation['state'][]>();
   readonly reads = new Map<string, (JsonObject | Error)[]>();
@@ -34,7 +36,7 @@ export class RunTarget {
   }
 
   next(instance: string): Behaviour {
-    return this.script.get(instance)?.shift() ?? 'ok';
+    return this.script.get(instance)?.shift() ?? this.always.get(instance) ?? 'ok';
   }
 
   /** How often each effect was made. */

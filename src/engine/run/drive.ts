@@ -8,7 +8,7 @@ import { LockedError } from './lock.ts';
 import { perform } from './perform.ts';
 import { JournalError } from './run-error.ts';
 import type { Runtime, World } from './runtime.ts';
-import type { RunState } from './state.ts';
+import { type RunState, tookEffect } from './state.ts';
 import { get } from './table.ts';
 
 export interface DriveOptions extends World {
@@ -59,7 +59,6 @@ class Loop {
       state: () => this.#state,
       record: (events, how) => this.#record(events, how?.sync ?? false),
       progress: (id, progress) => this.#pass({ type: 'progress', id, ...progress }),
-      interrupts: () => this.#state.interrupts,
       get stopping() {
         return loop.#stopping.signal;
       },
@@ -100,13 +99,21 @@ class Loop {
       await lock.acquire(this.#stopping.signal);
       if (plan.locks.length > 0) this.#record([{ type: 'locked', locks: plan.locks }], false);
     } catch (thrown) {
-      if (!(thrown instanceof LockedError)) throw thrown;
-      const text = thrown.message;
-      this.#record(
-        [{ type: 'run-finished', outcome: 'failed', exitCode: exitCodes.locked, outputs: {}, text }],
-        true,
-      );
+      if (thrown instanceof JournalError) throw thrown;
+      this.#record([{ type: 'run-finished', outputs: {}, ...this.#unlocked(thrown) }], true);
     }
+  }
+
+  /** Without its locks a run starts nothing: held by another, or out of reach. */
+  #unlocked(
+    thrown: unknown,
+  ): Pick<Extract<JournaledEvent, { type: 'run-finished' }>, 'outcome' | 'exitCode' | 'text'> {
+    const text = thrown instanceof Error ? thrown.message : String(thrown);
+    if (thrown instanceof LockedError) return { outcome: 'failed', exitCode: exitCodes.locked, text };
+    const before = `the locks could not be taken: ${text}`;
+    return tookEffect(this.#state)
+      ? { outcome: 'failed', exitCode: exitCodes.failed, text: before }
+      : { outcome: 'precondition-failed', exitCode: exitCodes.preconditionFailed, text: before };
   }
 
   async #turn(): Promise<void> {

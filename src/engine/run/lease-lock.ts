@@ -51,6 +51,7 @@ class LeaseLock implements RunLock {
   readonly #held = new Map<string, Held>();
   #ended = new AbortController();
   #head = '';
+  #queue: Promise<void> = Promise.resolve();
 
   constructor(options: LeaseLockOptions) {
     this.#options = options;
@@ -66,7 +67,8 @@ class LeaseLock implements RunLock {
         await this.#take(lock, signal);
       }
     } catch (thrown) {
-      await this.release();
+      // What stops the run is the lock that was refused, not one that stays behind.
+      await this.release().catch(() => false);
       throw thrown;
     }
     if (signal.aborted) await this.release();
@@ -86,30 +88,25 @@ class LeaseLock implements RunLock {
 
   async release(): Promise<boolean> {
     this.#stop();
-    let released = false;
-    let failure: unknown;
-    for (const held of this.#held.values()) {
-      if (held.lost !== undefined) continue;
-      try {
-        await this.#patch(held, 'released');
-        released = true;
-      } catch (thrown) {
-        failure = thrown;
-      }
-    }
-    this.#held.clear();
-    if (failure !== undefined) throw failure;
-    return released;
+    return this.#giveUp('released');
   }
 
   async keep(): Promise<void> {
     this.#stop();
-    for (const held of this.#held.values()) if (held.lost === undefined) await this.#patch(held, 'waiting');
-    this.#held.clear();
+    await this.#giveUp('waiting');
   }
 
   head(seq: number, hash: string): void {
     this.#head = `${seq}:${hash}`;
+  }
+
+  async #giveUp(state: 'released' | 'waiting'): Promise<boolean> {
+    const all = [...this.#held.values()].filter((held) => held.lost === undefined);
+    this.#held.clear();
+    const failures: unknown[] = [];
+    for (const held of all) await this.#patch(held, state).catch((thrown: unknown) => failures.push(thrown));
+    if (failures.length > 0) throw failures[0];
+    return all.length > 0;
   }
 
   #stop(): void {
@@ -228,8 +225,17 @@ class LeaseLock implements RunLock {
     }
   }
 
-  async #patch(held: Held, state: 'running' | 'waiting' | 'released'): Promise<void> {
+  /** One request at a time: a renewal that is on its way would make the next one look like somebody else's. */
+  #patch(held: Held, state: 'running' | 'waiting' | 'released'): Promise<void> {
+    const patched = this.#queue.then(() => this.#send(held, state));
+    this.#queue = patched.catch(() => undefined);
+    return patched;
+  }
+
+  async #send(held: Held, state: 'running' | 'waiting' | 'released'): Promise<void> {
     const { kubernetes, namespace, clock } = this.#options;
+    // A renewal that was waiting its turn while the lock was given up.
+    if (state === 'running' && !this.#held.has(held.lock)) return;
     const before = clock.monotonic();
     const renewed = await kubernetes.patch(
       leaseRef(namespace, held.lock),

@@ -48,7 +48,7 @@ export async function mayChangeNow(runtime: Runtime): Promise<boolean> {
     runtime.record([{ type: 'lock-lost', lock, why }], { sync: true });
     return false;
   }
-  return runtime.interrupts() === 0;
+  return !runtime.stopping.aborted;
 }
 
 async function effect(runtime: Runtime, call: Call): Promise<void> {
@@ -137,5 +137,5 @@ export function fail(runtime: Runtime, id: string, error: RunError): void {
 
 export function failUnlessInterrupted(runtime: Runtime, id: string, error: RunError): void {
   // A question that an interrupt cut off is asked again after a resume.
-  if (runtime.interrupts() === 0) fail(runtime, id, error);
+  if (!runtime.stopping.aborted) fail(runtime, id, error);
 }

@@ -23,7 +23,7 @@ export async function observe(runtime: Runtime, id: string, phase: Phase): Promi
   } catch (thrown) {
     const { error } = failureOf(thrown);
     if (phase === 'before') return failUnlessInterrupted(runtime, id, error);
-    if (runtime.interrupts() > 1) return;
+    if (runtime.aborting.aborted) return;
     // A failed look is never taken for "not there".
     const evidence = `it could not be observed: ${error.message}`;
     runtime.record([{ type: 'observed', id, phase, state: 'unknown', evidence }, doubt(id, evidence)], {
@@ -65,7 +65,7 @@ async function watch(runtime: Runtime, call: Call, phase: Phase): Promise<Observ
     const seen = await askWorld(runtime, call, (ctx) => type.observe(call.input, before, ctx));
     const left = deadline - runtime.clock.now();
     if (seen.state !== 'in-progress' || left <= 0) return seen;
-    if (runtime.interrupts() > 0) return undefined;
+    if (runtime.stopping.aborted) return undefined;
     runtime.progress(instance.id, { text: seen.evidence });
     await runtime.clock.sleep(Math.min(pause, left), runtime.stopping);
   }

@@ -34,12 +34,12 @@ async function poll(runtime: Runtime, call: Call): Promise<void> {
   const { id } = call.instance;
   const until = polling(runtime, call);
   for (;;) {
-    if (runtime.interrupts() > 0) return;
+    if (runtime.stopping.aborted) return;
     const attempt = await once(runtime, call);
     if (attempt === 'suspended') return;
     if (attempt.error === undefined) return succeed(runtime, call, attempt.outputs ?? {});
     // An operation that an interrupt stopped says nothing about the system: it runs again after a resume.
-    if (runtime.interrupts() > 1) return;
+    if (runtime.aborting.aborted) return;
     const again = attempt.error.code === 'expect-failed' || attempt.error.retryable === true;
     if (until === undefined || !again) return giveUp(runtime, call, attempt.error);
     const left = until.deadline - runtime.clock.now();

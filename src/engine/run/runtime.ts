@@ -43,8 +43,7 @@ export interface Runtime extends World {
   /** Appends to the journal, synced when asked, folds, and shows; in this order. */
   record(events: readonly JournaledEvent[], options?: { readonly sync: boolean }): void;
   progress(id: string, progress: { readonly text: string; readonly line?: string }): void;
-  interrupts(): number;
-  /** Aborted at the first interrupt: nothing new, no more polls or sleeps. */
+  /** Aborted at the first interrupt, and when the journal cannot be written: nothing new, no more polls or sleeps. */
   readonly stopping: AbortSignal;
   /** Aborted at the second: running operations are asked to stop. */
   readonly aborting: AbortSignal;

@@ -110,7 +110,7 @@ export async function askWorld<T>(
     } catch (thrown) {
       const { error } = failureOf(thrown);
       const over = runtime.clock.now() + pause - started > patience || error.code === 'timeout';
-      if (error.retryable !== true || over || runtime.interrupts() > 0) throw thrown;
+      if (error.retryable !== true || over || runtime.stopping.aborted) throw thrown;
       runtime.progress(call.instance.id, { text: `${error.message}; asking again` });
       await runtime.clock.sleep(pause, runtime.stopping);
     }
