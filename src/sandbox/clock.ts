@@ -2,10 +2,13 @@ import { setMaxListeners } from 'node:events';
 import type { Clock } from '../services/clock.ts';
 import type { Timeline } from './timeline.ts';
 
-interface Sleeper {
-  readonly at: number;
+interface Waiter {
   readonly order: number;
   readonly wake: () => void;
+}
+
+interface Sleeper extends Waiter {
+  readonly at: number;
 }
 
 export interface ClockOptions {
@@ -32,15 +35,19 @@ export function hasPendingRequests(): boolean {
 
 /**
  * Virtual time. It stands still while anybody works and jumps to the next moment at which something happens once everybody waits;
- * sleepers that are due at the same moment wake one after the other, in the order in which they went to sleep. So what happens
- * depends on who waits for what, and never on how fast this machine is.
+ * those who wake at the same moment do so one after the other, in the order in which they began to wait, each when the one before
+ * waits again. So what happens depends on who waits for what, and never on how fast this machine is.
  */
 export class VirtualClock implements Clock {
   readonly #options: ClockOptions;
   readonly #sleepers = new Set<Sleeper>();
-  #onlookers = 0;
+  readonly #onlookers = new Set<Waiter>();
+  /** Onlookers for whom something happened, and whose turn has not come yet. */
+  readonly #ready = new Set<Waiter>();
   #order = 0;
   #activity = 0;
+  /** What it was when everybody was last found waiting. */
+  #calmActivity = 0;
   #held = 0;
   #seen: number;
   #running = false;
@@ -80,10 +87,16 @@ export class VirtualClock implements Clock {
     this.touch();
     if (signal.aborted) return Promise.resolve();
     return this.#wait((wake) => {
-      this.#onlookers += 1;
-      const unsubscribe = subscribe(wake);
+      const onlooker = { order: this.#order++, wake };
+      this.#onlookers.add(onlooker);
+      const unsubscribe = subscribe(() => {
+        this.#ready.add(onlooker);
+        this.#activity += 1;
+        this.#start();
+      });
       return () => {
-        this.#onlookers -= 1;
+        this.#onlookers.delete(onlooker);
+        this.#ready.delete(onlooker);
         unsubscribe();
       };
     }, signal);
@@ -93,6 +106,7 @@ export class VirtualClock implements Clock {
   touch(): void {
     this.#activity += 1;
     if (this.#failure !== undefined) throw this.#failure;
+    if (this.#onlookers.size > 0) this.#start();
   }
 
   /** Time stands still until the returned function is called, for waits that this clock cannot see: a human at a prompt. */
@@ -126,38 +140,45 @@ export class VirtualClock implements Clock {
   #start(): void {
     if (this.#running) return;
     this.#running = true;
-    this.#run().then(
-      () => {
-        this.#running = false;
-      },
-      (failure: unknown) => {
-        this.#failure = failure;
-        this.#running = false;
-        for (const sleeper of [...this.#sleepers]) sleeper.wake();
-      },
-    );
+    this.#run().catch((failure: unknown) => {
+      this.#failure = failure;
+      this.#running = false;
+      for (const waiter of [...this.#sleepers, ...this.#onlookers]) waiter.wake();
+    });
   }
 
   async #run(): Promise<void> {
-    await this.#quiet();
-    while (this.#sleepers.size > 0 || this.#onlookers > 0) {
-      const sleeper = this.#first();
-      const event = this.#options.timeline.next();
-      const next = Math.min(sleeper?.at ?? Number.POSITIVE_INFINITY, event ?? Number.POSITIVE_INFINITY);
-      if (!Number.isFinite(next)) return;
-      await this.#showJump(next);
-      if (this.#activity !== this.#calmActivity) await this.#quiet();
-      else if (event !== undefined && event <= next) await this.#live(sleeper?.at);
-      else if (sleeper !== undefined) {
-        this.#options.timeline.advance(next);
-        this.now();
-        sleeper.wake();
-        await this.#quiet();
-      }
-    }
+    do {
+      await this.#quiet();
+      const next = first(this.#ready, (a, b) => a.order - b.order);
+      if (next === undefined) await this.#move();
+      else next.wake();
+    } while (this.#ready.size > 0 || Number.isFinite(this.#next()));
+    this.#running = false;
   }
 
-  #calmActivity = 0;
+  /** The next moment at which something happens to somebody who waits. */
+  #next(): number {
+    const sleeper = first(this.#sleepers, (a, b) => a.at - b.at);
+    const event = this.#sleepers.size + this.#onlookers.size > 0 ? this.#options.timeline.next() : undefined;
+    return Math.min(sleeper?.at ?? Number.POSITIVE_INFINITY, event ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** Moves time to the next moment, if there is one. */
+  async #move(): Promise<void> {
+    const sleeper = first(this.#sleepers, (a, b) => a.at - b.at || a.order - b.order);
+    const event = this.#options.timeline.next();
+    const next = this.#next();
+    if (!Number.isFinite(next)) return;
+    await this.#showJump(next);
+    if (this.#activity !== this.#calmActivity) return;
+    if (event !== undefined && event <= next) this.#live(sleeper?.at);
+    else if (sleeper !== undefined) {
+      this.#options.timeline.advance(next);
+      this.now();
+      sleeper.wake();
+    }
+  }
 
   async #showJump(to: number): Promise<void> {
     const { beforeJump, timeline } = this.#options;
@@ -165,30 +186,14 @@ export class VirtualClock implements Clock {
   }
 
   /** Lets the world's next moments happen, one after the other, until somebody is woken by one. */
-  async #live(limit: number | undefined): Promise<void> {
+  #live(limit: number | undefined): void {
     const { timeline } = this.#options;
-    for (let count = 0; count < BATCH; count += 1) {
+    for (let count = 0; count < BATCH && this.#activity === this.#calmActivity; count += 1) {
       const next = timeline.next();
       if (next === undefined || next > (limit ?? Number.POSITIVE_INFINITY)) return;
       timeline.advance(next);
-      if (this.#activity === this.#calmActivity) continue;
-      this.now();
-      await this.#quiet();
-      return;
     }
-    await this.#quiet();
-  }
-
-  #first(): Sleeper | undefined {
-    let first: Sleeper | undefined;
-    for (const sleeper of this.#sleepers)
-      if (
-        first === undefined ||
-        sleeper.at < first.at ||
-        (sleeper.at === first.at && sleeper.order < first.order)
-      )
-        first = sleeper;
-    return first;
+    this.now();
   }
 
   /** Resolves once nobody does anything: no call, no request under way, for some rounds of the event loop. */
@@ -205,4 +210,10 @@ export class VirtualClock implements Clock {
     }
     this.#calmActivity = this.#activity;
   }
+}
+
+function first<T>(waiting: Iterable<T>, compare: (a: T, b: T) => number): T | undefined {
+  let found: T | undefined;
+  for (const each of waiting) if (found === undefined || compare(each, found) < 0) found = each;
+  return found;
 }

@@ -124,4 +124,52 @@ describe('virtual time', () => {
     await clock.sleep(5, never);
     expect(() => clock.touch()).toThrow('disk full');
   });
+
+  test('goes on after there was nothing to wait for', async () => {
+    const { clock, timeline } = rig();
+    const wakers: (() => void)[] = [];
+    const seen = clock.until((wake) => {
+      wakers.push(wake);
+      return () => undefined;
+    }, never);
+    for (let round = 0; round < 20; round += 1) await new Promise((resolve) => setImmediate(resolve));
+    timeline.schedule(70, () => {
+      for (const wake of wakers) wake();
+    });
+    clock.touch();
+    await seen;
+    expect(clock.monotonic()).toBe(70);
+  });
+
+  test('onlookers of the same moment take turns, in the order in which they began to wait', async () => {
+    const { clock, timeline } = rig();
+    const wakers: (() => void)[] = [];
+    const seen: string[] = [];
+    const onlooker = async (name: string) => {
+      await clock.until((wake) => {
+        wakers.unshift(wake);
+        return () => undefined;
+      }, never);
+      seen.push(`${name} begins`);
+      await readFile(import.meta.filename);
+      seen.push(`${name} ends`);
+    };
+    timeline.schedule(10, () => {
+      for (const wake of wakers) wake();
+    });
+    await Promise.all([onlooker('a'), onlooker('b')]);
+    expect(seen).toEqual(['a begins', 'a ends', 'b begins', 'b ends']);
+  });
+
+  test('a sleep without end blocks nobody', async () => {
+    const { clock } = rig();
+    const stop = new AbortController();
+    const endless = clock.sleep(Number.POSITIVE_INFINITY, stop.signal);
+    await clock.sleep(10, never);
+    for (let round = 0; round < 20; round += 1) await new Promise((resolve) => setImmediate(resolve));
+    await clock.sleep(10, never);
+    stop.abort();
+    await endless;
+    expect(clock.monotonic()).toBe(20);
+  });
 });
