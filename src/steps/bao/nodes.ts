@@ -1,4 +1,4 @@
-import type { Access, ReadContext, Resource } from '../../engine/step-type.ts';
+import type { ReadContext, Resource } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { KubernetesObject } from '../../services/kubernetes.ts';
 import { KubernetesError, kinds } from '../../services/kubernetes.ts';
@@ -37,14 +37,6 @@ export function baoResources({ namespace }: BaoTarget, mode: Resource['mode']): 
   return [
     { path: `openbao/${place}/*`, mode },
     { path: `kubernetes/${place}/pods/*`, mode: 'read' },
-  ];
-}
-
-export function baoAccess({ namespace }: BaoTarget): readonly Access[] {
-  const base = { system: 'kubernetes', group: '', namespace } as const;
-  return [
-    { ...base, verb: 'list', resource: 'pods' },
-    { ...base, verb: 'create', resource: 'pods/portforward' },
   ];
 }
 

@@ -3,8 +3,9 @@ import type { ReadContext, ReadStepType } from '../../engine/step-type.ts';
 import type { BaoStatusOutputs, BaoStatusWith } from '../../generated/types.ts';
 import type { RaftPeer } from '../../services/openbao.ts';
 import { OpenBaoError } from '../../services/openbao.ts';
+import { portForwardAccess } from '../pod-access.ts';
 import type { Asked } from './nodes.ts';
-import { activeOf, askEvery, baoAccess, baoResources, targetProblems } from './nodes.ts';
+import { activeOf, askEvery, baoResources, targetProblems } from './nodes.ts';
 
 type Pod = BaoStatusOutputs['pods'][number];
 
@@ -15,7 +16,7 @@ export const status: ReadStepType<BaoStatusWith, BaoStatusOutputs> = {
   describe: (input) => `ask every OpenBao pod in ${input.namespace} whether it is unsealed`,
   resources: (input) => baoResources(input, 'read'),
   access: (input) => [
-    ...baoAccess(input),
+    ...portForwardAccess(input.namespace),
     ...(input.token === undefined
       ? []
       : ([{ system: 'openbao', path: 'sys/storage/raft/configuration', capabilities: ['read'] }] as const)),
@@ -31,7 +32,10 @@ export const status: ReadStepType<BaoStatusWith, BaoStatusOutputs> = {
     const unsealed = pods.filter((pod) => !pod.sealed).length;
     const voters = peers?.filter((peer) => peer.voter).length ?? 0;
     const sound = pods.every((pod) => pod.initialized && !pod.sealed && pod.caughtUp);
-    const agreed = peers === undefined || (pods.every((pod) => pod.voter) && voters === pods.length);
+    // Peers that carry addresses only cannot be told apart; their number can.
+    const named = pods.some((pod) => pod.voter);
+    const agreed =
+      peers === undefined || (voters === pods.length && (!named || pods.every((pod) => pod.voter)));
     return {
       pods,
       count: pods.length,
@@ -63,6 +67,11 @@ async function peersOf(
   }
 }
 
+// A node's id is its pod's name where the chart says so, else an arbitrary one; its address begins with the pod's name.
+function isPeer(peer: RaftPeer, pod: string): boolean {
+  return peer.id === pod || /^[^.:]+/.exec(peer.address.replace(/^https?:\/\//, ''))?.[0] === pod;
+}
+
 function podOf(
   { pod, node, error }: Asked,
   raft: {
@@ -81,7 +90,7 @@ function podOf(
     sealed,
     version: node?.version ?? '',
     active: node?.active === true && !sealed,
-    voter: raft.peers?.some((peer) => peer.voter && peer.id === pod.pod) ?? false,
+    voter: raft.peers?.some((peer) => peer.voter && isPeer(peer, pod.pod)) ?? false,
     appliedIndex: applied,
     committedIndex: node?.raftCommittedIndex ?? -1,
     caughtUp: !sealed && applied >= 0 && applied + raft.maxLag >= raft.committed,

@@ -4,8 +4,9 @@ import { StepError } from '../../engine/step-type.ts';
 import type { BaoStepDownOutputs, BaoStepDownWith } from '../../generated/types.ts';
 import { OpenBaoError } from '../../services/openbao.ts';
 import { outOfTime } from '../out-of-time.ts';
+import { portForwardAccess } from '../pod-access.ts';
 import type { Asked } from './nodes.ts';
-import { activeOf, askEvery, baoAccess, baoResources, targetProblems } from './nodes.ts';
+import { activeOf, askEvery, baoResources, targetProblems } from './nodes.ts';
 
 interface State {
   /** The active pod before; empty when there was none. */
@@ -22,7 +23,7 @@ export const stepDown: ChangeStepType<BaoStepDownWith, BaoStepDownOutputs> = {
   describe: (input) => `make ${input.pod ?? 'the active OpenBao pod'} in ${input.namespace} step down`,
   resources: (input) => baoResources(input, 'write'),
   access: (input) => [
-    ...baoAccess(input),
+    ...portForwardAccess(input.namespace),
     { system: 'openbao', path: 'sys/step-down', capabilities: ['update', 'sudo'] },
   ],
   check: targetProblems,

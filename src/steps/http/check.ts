@@ -1,9 +1,10 @@
 import type { Secret } from '../../engine/secret.ts';
-import type { Access, ReadContext, ReadStepType } from '../../engine/step-type.ts';
+import type { ReadContext, ReadStepType } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { HttpCheckOutputs, HttpCheckWith } from '../../generated/types.ts';
 import type { HttpRequest } from '../../services/http.ts';
 import { KubernetesError, kinds } from '../../services/kubernetes.ts';
+import { portForwardAccess } from '../pod-access.ts';
 
 type Check = HttpCheckOutputs['checks'][number];
 
@@ -24,7 +25,7 @@ export const check: ReadStepType<HttpCheckWith, HttpCheckOutputs> = {
           { path: 'kubernetes/*/pods/*', mode: 'read' },
         ]
       : [{ path: `kubernetes/${place(through.namespace)}/pods/*`, mode: 'read' }],
-  access: ({ through }) => (through === undefined ? [] : podAccess(through.namespace)),
+  access: ({ through }) => (through === undefined ? [] : portForwardAccess(through.namespace)),
   check: (input) => [...urlProblems(input.url), ...throughProblems(input.through)],
 
   async run(input, ctx) {
@@ -59,14 +60,6 @@ function place(namespace: string): string {
 
 function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).host : '*';
-}
-
-function podAccess(namespace: string): readonly Access[] {
-  const base = { system: 'kubernetes', group: '', namespace } as const;
-  return [
-    { ...base, verb: 'list', resource: 'pods' },
-    { ...base, verb: 'create', resource: 'pods/portforward' },
-  ];
 }
 
 function urlProblems(url: string): readonly { path: readonly string[]; message: string; hint?: string }[] {

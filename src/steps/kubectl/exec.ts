@@ -35,7 +35,8 @@ export const exec: ChangeStepType<KubectlExecWith, KubectlExecOutputs> = {
         [{ path: '*', mode: 'write' }],
   access: ({ namespace, pod }) => [
     ...access(['get', 'list'], 'pods', { namespace, name: pod }),
-    ...access(['create'], 'pods', { namespace, subresource: 'exec' }),
+    // Over WebSocket the verb is `get`; from Kubernetes 1.35 on `create` is wanted as well.
+    ...access(['get', 'create'], 'pods', { namespace, subresource: 'exec' }),
     ...access(['get'], 'namespaces', { name: namespace }),
   ],
   check: (input) => [

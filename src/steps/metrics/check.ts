@@ -4,6 +4,7 @@ import { StepError } from '../../engine/step-type.ts';
 import type { MetricsCheckOutputs, MetricsCheckWith } from '../../generated/types.ts';
 import { KubernetesError, kinds } from '../../services/kubernetes.ts';
 import { outOfTime } from '../out-of-time.ts';
+import { portForwardAccess } from '../pod-access.ts';
 import { parseExposition, selectSamples } from './exposition.ts';
 
 type Input = MetricsCheckWith;
@@ -25,10 +26,7 @@ export const check: ReadStepType<MetricsCheckWith, MetricsCheckOutputs> = {
   resources: ({ namespace }) => [
     { path: `kubernetes/${namespace.includes('‹') ? '*' : namespace}/pods/*`, mode: 'read' },
   ],
-  access: ({ namespace }) => [
-    { system: 'kubernetes', verb: 'list', group: '', resource: 'pods', namespace },
-    { system: 'kubernetes', verb: 'create', group: '', resource: 'pods/portforward', namespace },
-  ],
+  access: ({ namespace }) => portForwardAccess(namespace),
   check: problems,
 
   async run(input, ctx) {

@@ -58,6 +58,21 @@ describe('bao.status', () => {
     });
   });
 
+  test('knows a voter by its address, too, and by number where neither name nor address tells', async () => {
+    const { ctx, bao } = rig();
+    const peer = (address: string, voter = true) => ({
+      id: `uuid-${address}`,
+      address,
+      leader: false,
+      voter,
+    });
+    bao.peers = [0, 1, 2].map((index) => peer(`bao-${index}.bao-internal:8201`, index !== 2));
+    expect((await status.run(withToken, ctx)).pods.map((pod) => pod.voter)).toEqual([true, true, false]);
+    expect(await status.run(withToken, ctx)).toMatchObject({ voters: 2, healthy: false });
+    bao.peers = [1, 2, 3].map((index) => peer(`10.0.0.${index}:8201`));
+    expect(await status.run(withToken, ctx)).toMatchObject({ voters: 3, healthy: true });
+  });
+
   test('does not guess voters without a token, nor with one that may not ask', async () => {
     const { ctx, bao } = rig();
     expect(await status.run(where, ctx)).toMatchObject({ votersKnown: false, voters: 0, healthy: true });
