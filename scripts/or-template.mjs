@@ -23,7 +23,12 @@ export function orTemplate(schema, outermost = true) {
     types.some((type) => /^(string|integer|number|boolean)$/.test(type));
   if (schema['x-literal'] === true) return out;
   const collection = types.length > 0 && types.every((type) => type === 'array' || type === 'object');
-  if (collection && !outermost) return { 'x-or-template': true, if: EXACT, else: out };
+  // Editors show the description of the outer schema.
+  const marked = {
+    'x-or-template': true,
+    ...(schema.description === undefined ? {} : { description: schema.description }),
+  };
+  if (collection && !outermost) return { ...marked, if: EXACT, else: out };
   if (!scalar) return out;
   if (
     types.length === 1 &&
@@ -35,5 +40,5 @@ export function orTemplate(schema, outermost = true) {
     schema.format === undefined
   )
     return out;
-  return { 'x-or-template': true, if: TEMPLATE, else: out };
+  return { ...marked, if: TEMPLATE, else: out };
 }

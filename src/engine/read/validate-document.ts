@@ -1,6 +1,6 @@
 import { runbook as validateRunbook } from '../../generated/validators.js';
 import type { Diagnostic } from '../diagnostic.ts';
-import { nameHint } from '../suggest.ts';
+import { nameHint, suggest } from '../suggest.ts';
 import type { Catalogue } from './context.ts';
 import { namesFile, stepTrees } from './outline.ts';
 import { at, diagnose, entryOf, type MapEntry, type ParsedFile, shorten, textOf, valueAt } from './tree.ts';
@@ -48,7 +48,8 @@ function missingWith(
   { file, tree, type }: ParsedFile & { readonly type: string },
 ): readonly Diagnostic[] {
   const uses = entryOf(tree, 'uses');
-  if (required.length === 0 || uses === undefined) return [];
+  const misspelt = [...tree.entries.keys()].some((key) => suggest(key, ['with']) !== undefined);
+  if (required.length === 0 || uses === undefined || misspelt) return [];
   return [
     diagnose(file, uses.value.range, {
       code: 'missing-key',

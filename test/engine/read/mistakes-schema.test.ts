@@ -71,7 +71,7 @@ const rows: readonly Row[] = [
     'steps:\n  - id: pods\n    uses: kube.pods\n    «with»: {namespace: a}\n',
     'missing-key',
     'the key "selector" is missing in "with" of kube.pods',
-    'add selector: …',
+    'add selector: … — Which ones.',
   ],
   [
     'missing "with"',

@@ -50,7 +50,7 @@ describe('a valid document', () => {
     expect(new Set(letters.map(({ key }) => key)).size).toBeGreaterThan(40);
   });
 
-  test('fails when one letter of a key is another one, at a place that can be shown', async () => {
+  test('fails with one error when one letter of a key is another one, at a place that can be shown', async () => {
     const mutation = fc.tuple(fc.constantFrom(...letters), fc.constantFrom(...'abcdefghijklmnopqrstuvwxyz'));
     await fc.assert(
       fc.asyncProperty(mutation, async ([{ key, offset }, letter]) => {
@@ -58,6 +58,7 @@ describe('a valid document', () => {
         const mutated = `${valid.slice(0, offset)}${letter}${valid.slice(offset + 1)}`;
         const result = await read(mutated);
         expect(result.ok).toBe(false);
+        expect(diagnosticsOf(result).filter(({ severity }) => severity === 'error')).toHaveLength(1);
         for (const { location } of diagnosticsOf(result)) inside(location);
       }),
       { numRuns: 300 },
