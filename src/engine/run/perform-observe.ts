@@ -148,9 +148,11 @@ function afterUndo(call: Call, seen: Observation): JournaledEvent | undefined {
     case 'not-applied':
       return { type: 'undone', id, evidence: seen.evidence };
     case 'applied': {
-      if (undo === 'intended' || (undo === 'doubtful' && retryAt !== undefined)) return undefined;
-      const error = undoError ?? { code: 'still-there', message: `it is still there: ${seen.evidence}` };
-      return { type: 'undo-failed', id, error };
+      if (undo === 'returned')
+        return stillThere(id, { code: 'still-there', message: `it is still there: ${seen.evidence}` });
+      // A crash, or a human who continued the run: it is undone (again) now.
+      if (undo === 'intended' || undoError === undefined || retryAt !== undefined) return undefined;
+      return stillThere(id, undoError);
     }
     case 'in-progress':
       return {
@@ -166,6 +168,10 @@ function afterUndo(call: Call, seen: Observation): JournaledEvent | undefined {
     case 'unknown':
       return doubt(id, seen.evidence);
   }
+}
+
+function stillThere(id: string, error: RunError): JournaledEvent {
+  return { type: 'undo-failed', id, error };
 }
 
 function doubt(id: string, evidence: string): JournaledEvent {
