@@ -24,12 +24,14 @@ function osUser(): string {
 }
 
 async function environment(): Promise<Environment> {
-  const [{ createStreams }, { createRedactor }] = await Promise.all([
+  const [{ createStreams }, { createRedactor }, { secretEnvironment }] = await Promise.all([
     import('./output/streams.ts'),
     import('./engine/redactor.ts'),
+    import('./engine/secret-environment.ts'),
   ]);
   const redactor = createRedactor();
   const { env } = process;
+  const takeEnv = secretEnvironment(env);
   const stderrIsTty = process.stderr.isTTY === true;
   const streams = createStreams({
     stdout: process.stdout,
@@ -42,7 +44,7 @@ async function environment(): Promise<Environment> {
     cwd: process.cwd(),
     home: homedir(),
     osUser: osUser(),
-    uid: process.getuid?.() ?? -1,
+    uid: process.geteuid?.() ?? -1,
     host: hostname(),
     pid: process.pid,
     packageRoot: packageRoot(),
@@ -64,11 +66,7 @@ async function environment(): Promise<Environment> {
       // SIGKILL is delivered before the next instruction of user code; this only satisfies the type.
       throw new Error('killed');
     },
-    takeEnv(name) {
-      const value = env[name];
-      delete env[name];
-      return value;
-    },
+    takeEnv,
   };
 }
 

@@ -48,25 +48,6 @@ export async function readSecret(name: string, source: SecretSource, io: SecretI
   return secret;
 }
 
-/**
- * Moves every `RUNBOOK_SECRET_*` out of the environment, so that no child process inherits one, and gives a `takeEnv`
- * over what was moved. Other variables are moved when they are asked for.
- */
-export function secretEnvironment(
-  env: Record<string, string | undefined>,
-): (name: string) => string | undefined {
-  const taken = new Map<string, string | undefined>();
-  const take = (name: string): string | undefined => {
-    if (!taken.has(name)) {
-      taken.set(name, env[name]);
-      delete env[name];
-    }
-    return taken.get(name);
-  };
-  for (const name of Object.keys(env)) if (name.startsWith('RUNBOOK_SECRET_')) take(name);
-  return take;
-}
-
 async function readSource(name: string, source: SecretSource, io: SecretIo): Promise<Secret> {
   if ('env' in source) return fromEnvironment(name, source, io);
   if ('file' in source) return new Secret(name, await readSecretFile(name, source, io.euid));
