@@ -146,7 +146,7 @@ function serverMeta(metadata: Meta): Fields {
   };
 }
 
-export function applyPatch(target: unknown, patch: PatchOptions): unknown {
+function applyPatch(target: unknown, patch: PatchOptions): unknown {
   if (patch.type === 'json') return jsonPatch(target, patch.body);
   return patch.type === 'merge' ? mergePatch(target, patch.body) : strategicMerge(target, patch.body);
 }

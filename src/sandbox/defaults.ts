@@ -38,7 +38,7 @@ function container(value: unknown): Fields {
 }
 
 /** A pod's spec with what the API server fills in. */
-export function defaultPodSpec(value: unknown): Fields {
+function defaultPodSpec(value: unknown): Fields {
   const spec = fields(value);
   const list = (name: string) =>
     Array.isArray(spec[name]) ? { [name]: (spec[name] as unknown[]).map(container) } : {};

@@ -26,7 +26,7 @@ export function leaves(value: Fields): Map<string, unknown> {
 }
 
 /** What an author can own: everything but status and what the server writes into metadata. */
-export function ownable(object: Fields): Fields {
+function ownable(object: Fields): Fields {
   const { status: _, apiVersion: _a, kind: _k, metadata, ...rest } = object;
   const { labels, annotations } = isFields(metadata) ? metadata : {};
   return {

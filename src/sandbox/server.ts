@@ -21,7 +21,7 @@ export interface ServerCall {
 }
 
 /** The API server's version. */
-export const VERSION = 'v1.34.4';
+const VERSION = 'v1.34.4';
 
 interface Target {
   readonly kind: Kind;

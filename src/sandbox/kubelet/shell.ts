@@ -142,7 +142,7 @@ function script(list: readonly Token[]): Script {
 }
 
 /** The part of the shell that tests and seeded pods use: words, quotes, `;` `&&` `||`, redirections, endless loops. */
-export function parseShell(text: string): Script {
+function parseShell(text: string): Script {
   return script(tokens(text));
 }
 

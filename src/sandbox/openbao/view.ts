@@ -5,7 +5,7 @@ import type { World } from '../world.ts';
 import { appliedIndex, committedIndex } from './cluster.ts';
 import type { BaoCluster } from './state.ts';
 
-export function addressOf(namespace: string, pod: string): string {
+function addressOf(namespace: string, pod: string): string {
   return `http://${pod}.openbao-server-internal.${namespace}.svc.cluster.local:8200`;
 }
 
