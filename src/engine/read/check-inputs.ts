@@ -84,7 +84,7 @@ function checkSecret(
     onKey('type', {
       code: 'missing-key',
       message: `the key "from" is missing in the input "${name}"`,
-      hint: 'name the source of the secret, such as from: {env: TOKEN} or from: {prompt: Token}',
+      hint: 'name the source of the secret, such as from: {env: RUNBOOK_SECRET_TOKEN} or from: {prompt: Token}',
     });
 }
 

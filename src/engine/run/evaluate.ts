@@ -28,7 +28,7 @@ export function enter(runtime: Runtime, action: Enter): void {
   const found = nodeOf(runtime.plan, id);
   if (found === undefined) throw new RangeError(`the plan holds no step "${id}"`);
   const { node, block } = found;
-  const base = { id, node: nodePath(id), parent: action.parent, block, name: node.name ?? node.id };
+  const base = { id, node: nodePath(id), parent: action.parent, block, name: nameOf(runtime, id, node) };
   try {
     runtime.record([decideEntry(runtime, { node, base, element: id.endsWith(']') })]);
   } catch (thrown) {
@@ -44,6 +44,16 @@ export function enter(runtime: Runtime, action: Enter): void {
     const handling = handlingOf(runtime.plan, runtime.state(), id);
     runtime.record([{ type: 'failed', id, error, ...handling }], { sync: true });
   }
+}
+
+/** What is skipped, or stands for all elements of a forEach, has a name only if it can be rendered as it is. */
+function nameOf(runtime: Runtime, id: string, node: Node): string {
+  if (node.name === undefined) return node.id;
+  const found = renderTemplate(
+    node.name,
+    lookupFor(scopeSource(runtime.plan, runtime.state(), runtime.inputs), id),
+  );
+  return found.state === 'known' && typeof found.value === 'string' ? found.value : node.id;
 }
 
 interface Base {
