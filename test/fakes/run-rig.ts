@@ -4,6 +4,7 @@ import type { Actor, JournaledEvent, RunEvent, Session } from '../../src/engine/
 import { evolve } from '../../src/engine/run/evolve.ts';
 import type { Journal } from '../../src/engine/run/journal.ts';
 import { noLock } from '../../src/engine/run/lock.ts';
+import { JournalError } from '../../src/engine/run/run-error.ts';
 import { initialState, type RunState } from '../../src/engine/run/state.ts';
 import type { Prompt } from '../../src/services/prompt.ts';
 import type { Services } from '../../src/services/services.ts';
@@ -24,6 +25,8 @@ export class MemoryJournal implements Journal {
   /** Dies after this many appends, if that is given. */
   appendsLeft: number | undefined;
   dead = false;
+  /** Fails for good when a record of this type is appended. */
+  failAt: string | undefined;
 
   constructor(clock: RunClock) {
     this.#clock = clock;
@@ -34,7 +37,12 @@ export class MemoryJournal implements Journal {
   }
 
   append(events: readonly JournaledEvent[]): readonly RunEvent[] {
+    if (this.dead && this.failAt !== undefined) throw new JournalError('poisoned');
     if (this.dead) throw new Crash('dead');
+    if (events.some((event) => event.type === this.failAt)) {
+      this.dead = true;
+      throw new JournalError('no space left on device');
+    }
     if (this.appendsLeft === 0) {
       this.dead = true;
       throw new Crash('dead');

@@ -8,6 +8,7 @@ import {
   StepError,
   type StepRegistry,
   Suspend,
+  type Witness,
 } from '../../src/engine/step-type.ts';
 import type { Clock } from '../../src/services/clock.ts';
 
@@ -28,6 +29,11 @@ export class RunTarget {
   always: ReadonlyMap<string, Behaviour> = new Map();
   /** What `observe` is to say of an instance, instead of the truth. */
   readonly verdicts = new Map<string, Observation['state'][]>();
+  /** What the next observations throw. */
+  readonly observeErrors: Error[] = [];
+  /** What `capture` sees of an instance, and `observe` once it is applied. */
+  readonly witnesses = new Map<string, readonly Witness[]>();
+  readonly witnessesAfter = new Map<string, readonly Witness[]>();
   readonly reads = new Map<string, (JsonObject | Error)[]>();
   crash: () => void = () => undefined;
 
@@ -76,7 +82,7 @@ function changeType(target: RunTarget): ChangeStepType<With, JsonObject> {
     predict: async () => ({ predictable: false, why: 'fake' }),
     capture: async (input, ctx) => ({
       state: { was: target.present.has(name(input, ctx.instance)) },
-      witnesses: [],
+      witnesses: target.witnesses.get(ctx.instance) ?? [],
     }),
     async run(input, ctx) {
       const key = name(input, ctx.instance);
@@ -101,12 +107,15 @@ function changeType(target: RunTarget): ChangeStepType<With, JsonObject> {
     },
     async observe(input, _before, ctx) {
       const key = name(input, ctx.instance);
+      const error = target.observeErrors.shift();
+      if (error !== undefined) throw error;
       const verdict = target.verdicts.get(ctx.instance)?.shift();
       if (verdict !== undefined) return { state: verdict, evidence: `told to say ${verdict}` };
       const found = target.present.get(key);
       if (found === undefined) return { state: 'not-applied', evidence: `${key} is absent` };
       if (found.from > target.clock.now()) return { state: 'in-progress', evidence: `${key} is coming` };
-      return { state: 'applied', evidence: `${key} is present`, outputs: { key } };
+      const witnesses = target.witnessesAfter.get(ctx.instance) ?? [];
+      return { state: 'applied', evidence: `${key} is present`, outputs: { key }, witnesses };
     },
     async undo(input, _before, _outputs, ctx) {
       const key = name(input, ctx.instance);

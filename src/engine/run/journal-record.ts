@@ -21,23 +21,33 @@ export function genesis(run: string): string {
   return sha256(run);
 }
 
-/** `<byte length> <sha256> <json>\n` */
-export function encodeRecord(record: object): { readonly line: Buffer; readonly hash: string } {
-  const body = Buffer.from(JSON.stringify(record), 'utf8');
+/** `<byte length> <sha256> <json>\n`; large fields go to side files of the folder, named by their hash. */
+export function encodeEvent(
+  event: JournaledEvent,
+  place: { readonly seq: number; readonly time: string; readonly prev: string },
+  folder: string,
+): { readonly line: Buffer; readonly hash: string } {
+  const whole = JSON.stringify({ ...place, ...event });
+  const text = whole.length > largestField ? JSON.stringify({ ...place, ...spill(event, folder) }) : whole;
+  const body = Buffer.from(text, 'utf8');
+  if (body.length > maxRecord) throw tooLarge(body.length);
   const hash = sha256(body);
   return { line: Buffer.concat([Buffer.from(`${body.length} ${hash} `, 'latin1'), body, newline]), hash };
 }
 
 const newline = Buffer.from('\n', 'latin1');
 
-/** Moves large fields into side files named by their hash; durable before the record that names them. */
-export function spill(event: JournaledEvent, folder: string): object {
+function spill(event: JournaledEvent, folder: string): object {
   const slim: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(event)) {
     const text = typeof value === 'object' && value !== null ? JSON.stringify(value) : '';
     slim[key] = text.length > largestField ? { $file: sideFile(text, folder) } : value;
   }
   return slim;
+}
+
+function tooLarge(size: number): RangeError {
+  return new RangeError(`${size} characters are more than the journal takes`);
 }
 
 /** Puts the content of side files back. */
@@ -55,8 +65,7 @@ export function sideFileName(hash: string): string {
 }
 
 function sideFile(text: string, folder: string): string {
-  if (text.length > largestSideFile)
-    throw new RangeError(`${text.length} characters of output are more than the journal takes`);
+  if (text.length > largestSideFile) throw tooLarge(text.length);
   const hash = sha256(text);
   const file = path.join(folder, sideFileName(hash));
   const { O_CREAT, O_WRONLY, O_TRUNC, O_NOFOLLOW } = fs.constants;

@@ -1,7 +1,7 @@
 import * as fs from 'node:fs';
 import path from 'node:path';
 import type { JournaledEvent, RunEvent } from './event.ts';
-import { encodeRecord, genesis, maxRecord, spill } from './journal-record.ts';
+import { encodeEvent, genesis } from './journal-record.ts';
 import { JournalError } from './run-error.ts';
 
 /** What the journal asks of the file system; tests put faults in between. */
@@ -78,6 +78,13 @@ interface FileJournalOptions extends JournalOptions {
   readonly size: number;
 }
 
+interface Encoded {
+  readonly buffer: Buffer;
+  readonly recorded: readonly RunEvent[];
+  readonly seq: number;
+  readonly hash: string;
+}
+
 class FileJournal implements Journal {
   readonly #options: FileJournalOptions;
   #seq: number;
@@ -109,11 +116,16 @@ class FileJournal implements Journal {
     const name = events.map((event) => event.type).join('+');
     this.#options.failpoint?.(`before:${name}`);
     try {
-      const recorded = this.#write(events, time);
+      const { buffer, recorded, seq, hash } = this.#encode(events, time);
+      this.#put(buffer);
+      this.#seq = seq;
+      this.#hash = hash;
+      this.#size += buffer.length;
       if (sync) this.#options.disk.fdatasyncSync(this.#options.file);
       this.#options.failpoint?.(`after:${name}`);
       return recorded;
     } catch (thrown) {
+      if (thrown instanceof RangeError) throw thrown;
       throw this.#poisoned(thrown);
     }
   }
@@ -125,25 +137,20 @@ class FileJournal implements Journal {
     if (this.#poison === undefined) removeReserve(this.#options.disk, this.#options.folder);
   }
 
-  #write(events: readonly JournaledEvent[], time: string): readonly RunEvent[] {
+  /** Side files are durable before the record that names them. Throws `RangeError` for what no record can hold. */
+  #encode(events: readonly JournaledEvent[], time: string): Encoded {
     const lines: Buffer[] = [];
     const recorded: RunEvent[] = [];
     let { seq, hash } = this.head;
     for (const event of events) {
       seq += 1;
       recorded.push({ ...event, seq, time });
-      const slim = spill(event, this.#options.folder);
-      const record = encodeRecord({ seq, time, prev: hash, ...slim });
-      if (record.line.length > maxRecord) throw new Error(`a record of ${record.line.length} bytes`);
+      const record = encodeEvent(event, { seq, time, prev: hash }, this.#options.folder);
       lines.push(record.line);
       hash = record.hash;
     }
     const buffer = lines.length === 1 && lines[0] !== undefined ? lines[0] : Buffer.concat(lines);
-    this.#put(buffer);
-    this.#seq = seq;
-    this.#hash = hash;
-    this.#size += buffer.length;
-    return recorded;
+    return { buffer, recorded, seq, hash };
   }
 
   #put(buffer: Buffer): void {

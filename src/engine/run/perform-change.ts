@@ -6,6 +6,7 @@ import type { JournaledEvent, RunError } from './event.ts';
 import { expectationFailure } from './expectation.ts';
 import { withFaults } from './fault.ts';
 import { handlingOf } from './handling.ts';
+import { largestSideFile } from './journal-record.ts';
 import { operationKey } from './operation-key.ts';
 import { retryTime } from './retry.ts';
 import { EvaluationError, failureOf } from './run-error.ts';
@@ -34,8 +35,22 @@ export async function performChange(runtime: Runtime, id: string): Promise<void>
     if (moved !== undefined) fail(runtime, id, moved);
     else if (await mayChangeNow(runtime)) await effect(runtime, call);
   } catch (thrown) {
-    fail(runtime, id, failureOf(thrown).error);
+    const { error } = failureOf(thrown);
+    const instance = get(runtime.state().instances, id);
+    // Once it is intended, only an observation can say what came of it.
+    if (instance?.stage === 'intended') giveUp(runtime, id, { error, attempt: instance.attempts });
+    else fail(runtime, id, error);
   }
+}
+
+function giveUp(
+  runtime: Runtime,
+  id: string,
+  failed: { readonly error: RunError; readonly attempt: number },
+) {
+  runtime.record([{ type: 'attempt-failed', id, ...failed, outcome: 'unknown', undo: false }], {
+    sync: true,
+  });
 }
 
 /** The lock is still ours and nobody asked to stop. Nothing may be awaited between this and the intent. */
@@ -78,7 +93,18 @@ async function effect(runtime: Runtime, call: Call): Promise<void> {
     });
     return;
   }
-  runtime.record([{ type: 'result', id, outputs, undo: false }], { sync: true });
+  runtime.record([{ type: 'result', id, outputs: bearable(runtime, id, outputs), undo: false }], {
+    sync: true,
+  });
+}
+
+/** An effect is recorded whatever it answered. */
+function bearable(runtime: Runtime, id: string, outputs: JsonObject): JsonObject {
+  const size = JSON.stringify(outputs).length;
+  if (size <= largestSideFile) return outputs;
+  const message = `the outputs of "${id}" have ${size} characters, more than the journal takes: they are dropped`;
+  runtime.record([{ type: 'warning', code: 'outputs-dropped', message }]);
+  return {};
 }
 
 /** With a saved plan: what it saw must still be there, or be what this run itself made of it. */

@@ -137,9 +137,9 @@ function notApplied(instance: Instance, seen: Observation): JournaledEvent | und
       code: 'no-effect',
       message: `it ended well but changed nothing: ${seen.evidence}`,
     });
-  // A crash between intent and effect: it simply runs now.
-  if (stage !== 'doubtful' || lastError === undefined || retryAt !== undefined) return undefined;
-  return failedWith(id, lastError);
+  // A crash, or an interrupt, between intent and effect: it simply runs now.
+  const stopped = stage !== 'doubtful' || lastError === undefined || lastError.code === 'interrupted';
+  return stopped || retryAt !== undefined ? undefined : failedWith(id, lastError);
 }
 
 function afterUndo(call: Call, seen: Observation): JournaledEvent | undefined {
@@ -150,9 +150,10 @@ function afterUndo(call: Call, seen: Observation): JournaledEvent | undefined {
     case 'applied': {
       if (undo === 'returned')
         return stillThere(id, { code: 'still-there', message: `it is still there: ${seen.evidence}` });
-      // A crash, or a human who continued the run: it is undone (again) now.
-      if (undo === 'intended' || undoError === undefined || retryAt !== undefined) return undefined;
-      return stillThere(id, undoError);
+      // A crash, an interrupt, or a human who continued the run: it is undone (again) now.
+      if (undo === 'intended' || undoError === undefined || undoError.code === 'interrupted')
+        return undefined;
+      return retryAt === undefined ? stillThere(id, undoError) : undefined;
     }
     case 'in-progress':
       return {
