@@ -108,7 +108,11 @@ export function currentRevision(
       best === undefined || countAt(item, 'revision') > countAt(best, 'revision') ? item : best,
     undefined,
   );
-  return newest?.metadata.labels?.['controller-revision-hash'];
+  // Named after its workload and the hash that its pods carry; some clusters label it with the hash, too.
+  return (
+    newest?.metadata.labels?.['controller-revision-hash'] ??
+    newest?.metadata.name.slice(workload.metadata.name.length + 1)
+  );
 }
 
 export function podRevision(pod: KubernetesObject): string {

@@ -1,0 +1,56 @@
+import { afterAll } from 'vitest';
+import { createSystemClock } from '../../src/services/clock-system.ts';
+import { createFileReader } from '../../src/services/files-node.ts';
+import { createHttpClient } from '../../src/services/http-fetch.ts';
+import { kinds } from '../../src/services/kubernetes.ts';
+import { createKubernetes } from '../../src/services/kubernetes-real.ts';
+import { createOpenBao } from '../../src/services/openbao-http.ts';
+import { createProcessRunner } from '../../src/services/process-node.ts';
+import { createServiceDirectory } from '../../src/services/service-directory.ts';
+import { stepsContract } from '../contract/steps.ts';
+import { sendSignal } from '../fakes/send-signal.ts';
+import { createUser, ensureUp, image, nextImage } from './control.ts';
+
+const namespace = `steps-${process.pid}`;
+const clock = createSystemClock();
+const runner = createProcessRunner({ kill: sendSignal, environment: process.env });
+
+function writer(kubeconfig: string) {
+  return createKubernetes({ kubeconfig, clock, process: runner, environment: {} });
+}
+
+let kubernetes: ReturnType<typeof writer> | undefined;
+
+stepsContract('a real cluster', async () => {
+  const admin = writer((await ensureUp()).kubeconfig);
+  kubernetes = admin;
+  await admin.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+  const powerless = async () =>
+    writer(
+      await createUser(`${namespace}-nobody`, [
+        { namespace, apiGroups: [''], resources: ['serviceaccounts'], verbs: ['get'] },
+      ]),
+    );
+  return {
+    services: {
+      clock,
+      directory: createServiceDirectory([], admin),
+      files: createFileReader(),
+      http: createHttpClient(admin),
+      kubernetes: admin,
+      openbao: createOpenBao({ kubernetes: admin }),
+      process: runner,
+    },
+    kubernetes: admin,
+    namespace,
+    image,
+    nextImage,
+    interrupt: () => Promise.resolve(),
+    restricted: powerless,
+    denied: powerless,
+  };
+});
+
+afterAll(async () => {
+  await kubernetes?.delete({ kind: kinds.namespaces, name: namespace }, {});
+});
