@@ -61,6 +61,13 @@ async function environment(): Promise<Environment> {
         for (const signal of signals) process.off(signal, handler);
       };
     },
+    kill(pid, signal) {
+      try {
+        return process.kill(pid, signal);
+      } catch {
+        return false;
+      }
+    },
     die() {
       process.kill(process.pid, 'SIGKILL');
       // SIGKILL is delivered before the next instruction of user code; this only satisfies the type.

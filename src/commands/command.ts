@@ -1,5 +1,6 @@
 import type { ExitCode } from '../exit-code.ts';
 import type { Streams } from '../output/renderer.ts';
+import type { SendSignal } from '../services/process.ts';
 
 export interface OptionSpec {
   /** As commander writes them: '--input <name=value>', '--yes', '-o, --output <how>'. */
@@ -36,6 +37,8 @@ export interface Environment {
   readonly redact: { add(secret: import('../engine/secret.ts').Secret): void; text(text: string): string };
   /** Calls back for SIGINT, SIGTERM and SIGHUP until the returned function is called. */
   onSignal(handler: (signal: 'SIGINT' | 'SIGTERM' | 'SIGHUP') => void): () => void;
+  /** Signals a process, or a whole group by its leader's negative number; false when there is none. */
+  readonly kill: SendSignal;
   /** Kills this very process at once, as a failpoint of crash tests. */
   die(): never;
   takeEnv(name: string): string | undefined;

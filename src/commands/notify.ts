@@ -1,6 +1,7 @@
 import type { Plan } from '../engine/plan/plan.ts';
 import type { RunEvent } from '../engine/run/event.ts';
 import { safeJson, safeLine } from '../output/safe-text.ts';
+import type { SendSignal } from '../services/process.ts';
 import { createProcessRunner } from '../services/process-node.ts';
 
 /** Runs a program when a human is needed or a run ends. Its failure is a warning, never the run's. */
@@ -28,11 +29,12 @@ export function createNotifier(
     readonly run: string;
     readonly plan: Plan;
     readonly env: Readonly<Record<string, string | undefined>>;
+    readonly kill: SendSignal;
     readonly warn: (text: string) => void;
   },
 ): Notifier {
   if (program === undefined) return { handle: () => undefined, end: async () => undefined };
-  const runner = createProcessRunner({ environment: about.env });
+  const runner = createProcessRunner({ environment: about.env, kill: about.kill });
   let last = Promise.resolve();
   return {
     handle(event) {

@@ -99,6 +99,7 @@ export async function driveRun(
     run: open.id,
     plan,
     env: environment.env,
+    kill: environment.kill,
     warn: (text) => environment.streams.info(text),
   });
   const show = (event: RunEvent) => renderer.handle(redacted(event, environment.redact.text));

@@ -95,7 +95,9 @@ export async function openWorld(
     return {
       services: sandbox.services,
       readServices: readOnly(sandbox.services),
-      prompt: sandbox.wrapPrompt(createTerminalPrompt({ interactive })),
+      prompt: sandbox.wrapPrompt(
+        createTerminalPrompt({ interactive, interrupt: () => environment.kill(environment.pid, 'SIGINT') }),
+      ),
       sandbox,
       seed: wanted.seed,
       close: () => sandbox.close(),
@@ -109,6 +111,8 @@ export async function openWorld(
     openbaoAddress: textOption(options, 'openbaoAddr'),
     inventory: entries,
     interactive,
+    kill: environment.kill,
+    pid: environment.pid,
   });
   return {
     services,

@@ -95,7 +95,7 @@ export function answerError(
   const status = parseStatus(answer.body);
   const reason = status?.reason || (reasons[answer.status] ?? 'Unknown');
   const said = saidBy(status, answer.body, place.confidential && quotes(answer.status));
-  const next = nextSteps[reason];
+  const next = nextStep(reason, said);
   const refused = answer.status < 500;
   return new AnswerError(
     `Cannot ${place.what}: ${answer.status} ${reason}${said === '' ? '' : `: ${said}`}${next === undefined ? '' : ` — ${next}`}`,
@@ -132,6 +132,11 @@ export function transportError(
 /** An error before any call: a kubeconfig that cannot be used, an empty name. */
 export function refusal(message: string, reason: string, cause?: unknown): KubernetesError {
   return new KubernetesError(message, { reason, outcome: 'not-applied', retryable: false, cause });
+}
+
+/** Admission refuses with 403, too (quotas, pod security): rights would not help there. */
+function nextStep(reason: string, said: string): string | undefined {
+  return reason === 'Forbidden' && said !== '' && !said.includes(' cannot ') ? undefined : nextSteps[reason];
 }
 
 /** A conflict that reading again may cure; one about field ownership stays until somebody decides. */

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { kill } from 'node:process';
 import type { Readable } from 'node:stream';
 import { CappedOutput } from './capped-output.ts';
 import {
@@ -9,6 +8,7 @@ import {
   type CommandResult,
   ProcessError,
   type ProcessRunner,
+  type SendSignal,
 } from './process.ts';
 import { identify, isGroupAlive } from './process-identity.ts';
 import { createLineReader } from './process-lines.ts';
@@ -16,6 +16,7 @@ import { createLineReader } from './process-lines.ts';
 export interface ProcessOptions {
   /** The whole environment of this process; children get the allow-listed part of it. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly kill: SendSignal;
   /** Milliseconds between SIGTERM and SIGKILL. */
   readonly termination?: number;
 }
@@ -38,7 +39,14 @@ export function createProcessRunner(options: ProcessOptions): ProcessRunner {
   }
   const termination = options.termination ?? 5_000;
   const run: ProcessRunner['run'] = (command, signal, onStart) =>
-    runCommand({ command, signal, onStart, environment: { ...base, ...command.env }, termination });
+    runCommand({
+      command,
+      signal,
+      onStart,
+      environment: { ...base, ...command.env },
+      kill: options.kill,
+      termination,
+    });
   return { run, read: (command, signal) => run(command, signal) };
 }
 
@@ -47,6 +55,7 @@ interface Run {
   readonly signal: AbortSignal;
   readonly onStart: ((child: ChildIdentity) => Promise<void>) | undefined;
   readonly environment: Readonly<Record<string, string>>;
+  readonly kill: SendSignal;
   readonly termination: number;
 }
 
@@ -61,7 +70,7 @@ async function runCommand(run: Run): Promise<CommandResult> {
   const child = start(run);
   const { pid } = child;
   if (pid === undefined) throw notStarted(command, await spawnFailure(child));
-  const group = processGroup(pid, run.termination);
+  const group = processGroup(pid, run);
   const stdout = collect(child.stdout, command, 'stdout');
   const stderr = collect(child.stderr, command, 'stderr');
   const exited = new Promise<Ending>((resolve) => {
@@ -213,15 +222,9 @@ function feed(stdin: NodeJS.WritableStream | null, bytes: Uint8Array): void {
   stdin?.end(bytes);
 }
 
-function processGroup(leader: number, termination: number) {
+function processGroup(leader: number, { kill, termination }: Run) {
   let ending: Promise<void> | undefined;
-  const send = (signal: NodeJS.Signals | 0): boolean => {
-    try {
-      return kill(-leader, signal);
-    } catch {
-      return false;
-    }
-  };
+  const send = (signal: 'SIGTERM' | 'SIGKILL' | 0) => kill(-leader, signal);
   const isAlive = () => send(0) && (isGroupAlive(leader) ?? true);
   const waitGone = async (limit: number) => {
     for (let waited = 0; waited < limit && isAlive(); waited += pollEvery) await grace(pollEvery);

@@ -35,6 +35,9 @@ export interface ProcessRunner extends ProcessReader {
   ): Promise<CommandResult>;
 }
 
+/** As kill(2), without throwing: a negative pid is a group, signal 0 only asks; false when there is none. */
+export type SendSignal = (pid: number, signal: 'SIGTERM' | 'SIGKILL' | 'SIGINT' | 0) => boolean;
+
 /** A pid alone is reused; a pid with its start time on a boot is not. */
 export interface ChildIdentity {
   readonly pid: number;

@@ -1,5 +1,4 @@
 import { closeSync, constants, openSync } from 'node:fs';
-import { kill, pid } from 'node:process';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { ReadStream, WriteStream } from 'node:tty';
@@ -11,13 +10,13 @@ export interface Terminal {
   readonly input: Readable & { setRawMode?(raw: boolean): unknown };
   readonly output: Writable;
   close(): void;
-  /** Ctrl-C while the terminal is raw, when it raises no signal by itself. */
-  interrupt(): void;
 }
 
 export interface PromptOptions {
   /** Whether to ask at all: false in CI, or when standard input is no terminal. */
   readonly interactive: boolean;
+  /** Ctrl-C during a hidden answer, when the terminal raises no signal by itself. */
+  readonly interrupt: () => void;
   /** Undefined when there is no terminal to ask at. */
   readonly open?: () => Terminal | undefined;
 }
@@ -49,7 +48,10 @@ export function createTerminalPrompt(options: PromptOptions): Prompt {
       ask(signal, (terminal) => readChoice(terminal, { question, choices }, signal)),
     secret: (name, question, signal) =>
       ask(signal, async (terminal) => {
-        const bytes = await readHidden(terminal, `${plain(question)} `, signal);
+        const bytes = await readHidden(
+          { terminal, question: plain(question), interrupt: options.interrupt },
+          signal,
+        );
         return bytes === 'no-terminal' ? bytes : new Secret(name, bytes);
       }),
   };
@@ -129,9 +131,14 @@ const keys = {
   delete: 127,
 } as const;
 
+interface HiddenQuestion {
+  readonly terminal: Terminal;
+  readonly question: string;
+  readonly interrupt: () => void;
+}
+
 function readHidden(
-  terminal: Terminal,
-  question: string,
+  { terminal, question, interrupt }: HiddenQuestion,
   signal: AbortSignal,
 ): Promise<Uint8Array | 'no-terminal'> {
   const { input, output } = terminal;
@@ -151,7 +158,7 @@ function readHidden(
       if (key === keys.enter || key === keys.lineFeed) finish(() => resolve(Uint8Array.from(typed)));
       else if (key === keys.end) finish(() => resolve('no-terminal'));
       else if (key === keys.interrupt) {
-        terminal.interrupt();
+        interrupt();
         return true;
       } else {
         edit(typed, key);
@@ -165,7 +172,7 @@ function readHidden(
     };
     signal.addEventListener('abort', onAbort, { once: true });
     input.once('end', () => finish(() => resolve('no-terminal')));
-    output.write(question);
+    output.write(`${question} `);
     input.setRawMode?.(true);
     input.on('data', onData);
   });
@@ -201,7 +208,6 @@ function openControllingTerminal(): Terminal | undefined {
         input.destroy();
         output.destroy();
       },
-      interrupt: () => kill(pid, 'SIGINT'),
     };
   } catch {
     for (const descriptor of descriptors) closeSync(descriptor);

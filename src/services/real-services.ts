@@ -8,7 +8,7 @@ import type { KubernetesWriter } from './kubernetes.ts';
 import { createKubernetes } from './kubernetes-real.ts';
 import type { OpenBaoWriter } from './openbao.ts';
 import { createOpenBao } from './openbao-http.ts';
-import type { ProcessRunner } from './process.ts';
+import type { ProcessRunner, SendSignal } from './process.ts';
 import { createProcessRunner } from './process-node.ts';
 import type { Prompt } from './prompt.ts';
 import { createTerminalPrompt } from './prompt-terminal.ts';
@@ -27,6 +27,9 @@ export interface RealServicesOptions {
   readonly openbaoCa?: string | undefined;
   /** Entries of the service inventory. */
   readonly inventory: readonly ServiceEntry[];
+  readonly kill: SendSignal;
+  /** Of this process. */
+  readonly pid: number;
   /** Whether a human can be asked. */
   readonly interactive: boolean;
 }
@@ -46,7 +49,7 @@ export interface RealServices {
 export function createRealServices(options: RealServicesOptions): RealServices {
   const environment = forPlugins(options.environment);
   const clock = createSystemClock();
-  const process = createProcessRunner({ environment: options.environment });
+  const process = createProcessRunner({ environment: options.environment, kill: options.kill });
   const kubernetes = createKubernetes({
     kubeconfig: options.kubeconfig,
     kubeconfigVariable: options.environment.KUBECONFIG,
@@ -68,7 +71,10 @@ export function createRealServices(options: RealServicesOptions): RealServices {
       ca: options.openbaoCa,
     }),
     process,
-    prompt: createTerminalPrompt({ interactive: options.interactive }),
+    prompt: createTerminalPrompt({
+      interactive: options.interactive,
+      interrupt: () => options.kill(options.pid, 'SIGINT'),
+    }),
   };
 }
 

@@ -9,6 +9,7 @@ import type { KubernetesWriter } from '../../src/services/kubernetes.ts';
 import { createKubernetes, type KubernetesOptions } from '../../src/services/kubernetes-real.ts';
 import { createProcessRunner } from '../../src/services/process-node.ts';
 import { createInstantClock, type InstantClock } from './instant-clock.ts';
+import { sendSignal } from './send-signal.ts';
 
 export interface FakeRequest {
   readonly method: string;
@@ -70,7 +71,7 @@ export async function startFakeApiServer(
     createKubernetes({
       kubeconfig,
       clock,
-      process: createProcessRunner({ environment: process.env }),
+      process: createProcessRunner({ kill: sendSignal, environment: process.env }),
       environment: {},
       ...options,
     });

@@ -7,6 +7,7 @@ import { resolveContext } from '../../src/services/kubernetes-config.ts';
 import { createCredentials } from '../../src/services/kubernetes-credentials.ts';
 import { createProcessRunner } from '../../src/services/process-node.ts';
 import { type FakeRequest, startFakeApiServer } from '../fakes/fake-apiserver.ts';
+import { sendSignal } from '../fakes/send-signal.ts';
 
 let folder: string;
 
@@ -172,7 +173,7 @@ describe('a credential plugin', () => {
     await using server = await list(user);
     const context = await resolveContext({ kubeconfig: server.kubeconfig });
     const credentials = createCredentials(context, {
-      process: createProcessRunner({ environment: process.env }),
+      process: createProcessRunner({ kill: sendSignal, environment: process.env }),
       now: () => 0,
       environment: {},
       limit: 100,

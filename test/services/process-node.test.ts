@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ChildIdentity, type Command, ProcessError } from '../../src/services/process.ts';
 import { isAlive } from '../../src/services/process-identity.ts';
 import { createProcessRunner } from '../../src/services/process-node.ts';
+import { sendSignal } from '../fakes/send-signal.ts';
 
 let folder: string;
 
@@ -14,7 +15,7 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true }));
 
-const runner = createProcessRunner({ environment: process.env, termination: 300 });
+const runner = createProcessRunner({ kill: sendSignal, environment: process.env, termination: 300 });
 const never = () => new AbortController().signal;
 const shell = (script: string, more: Partial<Command> = {}): Command => ({
   file: 'sh',
@@ -62,6 +63,7 @@ describe('a program', () => {
 
   test('gets the allow-listed environment and what is added, nothing else', async () => {
     const own = createProcessRunner({
+      kill: sendSignal,
       environment: {
         PATH: process.env.PATH,
         HOME: '/home/me',

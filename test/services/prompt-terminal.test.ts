@@ -27,12 +27,12 @@ function typing(...answers: readonly (string | Uint8Array)[]) {
         log.closed += 1;
         input.destroy();
       },
-      interrupt: () => {
-        log.interrupts += 1;
-      },
     };
   };
-  return { log, prompt: createTerminalPrompt({ interactive: true, open }) };
+  const interrupt = () => {
+    log.interrupts += 1;
+  };
+  return { log, prompt: createTerminalPrompt({ interactive: true, interrupt, open }) };
 }
 
 const never = () => new AbortController().signal;
@@ -118,8 +118,8 @@ describe('without an answer', () => {
       throw new Error('must not be opened');
     };
     for (const prompt of [
-      createTerminalPrompt({ interactive: false, open }),
-      createTerminalPrompt({ interactive: true, open: () => undefined }),
+      createTerminalPrompt({ interactive: false, interrupt: open, open }),
+      createTerminalPrompt({ interactive: true, interrupt: open, open: () => undefined }),
     ]) {
       expect(await prompt.confirm('?', never())).toBe('no-terminal');
       expect(await prompt.choose('?', [], never())).toBe('no-terminal');
@@ -134,6 +134,8 @@ test('the real services read and load nothing before they are used', async () =>
     environment: { HOME: '/no/such/home', KUBECONFIG: '/no/such/config' },
     inventory: [],
     interactive: false,
+    kill: () => false,
+    pid: 1,
   });
   expect(services.prompt.interactive).toBe(false);
   expect(services.clock.now()).toBeGreaterThan(0);

@@ -1,17 +1,25 @@
 import { afterAll } from 'vitest';
 import { createSystemClock } from '../../src/services/clock-system.ts';
-import { kinds } from '../../src/services/kubernetes.ts';
+import { type KubernetesReader, kinds } from '../../src/services/kubernetes.ts';
 import { createKubernetes } from '../../src/services/kubernetes-real.ts';
 import { createProcessRunner } from '../../src/services/process-node.ts';
 import { kubernetesContract } from '../contract/kubernetes.ts';
+import { sendSignal } from '../fakes/send-signal.ts';
 import { createUser, ensureUp, image, nextImage, restartApiServer } from './control.ts';
 
 const namespace = `contract-${process.pid}`;
 const clock = createSystemClock();
 
 function writer(kubeconfig: string) {
-  const runner = createProcessRunner({ environment: process.env });
+  const runner = createProcessRunner({ kill: sendSignal, environment: process.env });
   return createKubernetes({ kubeconfig, clock, process: runner, environment: {} });
+}
+
+/** Pods are refused before the namespace has its service account. */
+async function hasServiceAccount(admin: KubernetesReader): Promise<void> {
+  const kind = await admin.kind('serviceaccounts');
+  const accounts = admin.follow(kind, { namespace }, AbortSignal.timeout(60_000));
+  for await (const found of accounts) if (found.length > 0) return;
 }
 
 let kubernetes: ReturnType<typeof writer> | undefined;
@@ -21,6 +29,7 @@ kubernetesContract('a real API server', async () => {
   const admin = writer(stack.kubeconfig);
   kubernetes = admin;
   await admin.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
+  await hasServiceAccount(admin);
   return {
     kubernetes: admin,
     namespace,

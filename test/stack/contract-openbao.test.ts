@@ -6,13 +6,14 @@ import { createKubernetes } from '../../src/services/kubernetes-real.ts';
 import { createOpenBao } from '../../src/services/openbao-http.ts';
 import { createProcessRunner } from '../../src/services/process-node.ts';
 import { openbaoContract } from '../contract/openbao.ts';
+import { sendSignal } from '../fakes/send-signal.ts';
 import { ensureUp, openbaoPods } from './control.ts';
 import { rootTokenSecret, vaultNamespace } from './manifests/openbao.ts';
 
 openbaoContract('real pods over port-forward', async () => {
   const { kubeconfig } = await ensureUp();
   const clock = createSystemClock();
-  const runner = createProcessRunner({ environment: process.env });
+  const runner = createProcessRunner({ kill: sendSignal, environment: process.env });
   const kubernetes = createKubernetes({ kubeconfig, clock, process: runner, environment: {} });
   const pods = await Promise.all(
     openbaoPods.map(async (pod) => {
