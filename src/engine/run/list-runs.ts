@@ -31,8 +31,11 @@ export function listRuns(runs: string, viewer: Viewer): readonly RunSummary[] {
     .filter((entry) => entry.isDirectory() && isRunId(entry.name))
     .filter((entry) => fs.existsSync(path.join(runs, entry.name, journalName)))
     .map((entry) => summarize(runs, entry.name, viewer))
-    .sort((one, other) => startOf(other).localeCompare(startOf(one)));
+    .sort((one, other) => startOf(other).localeCompare(startOf(one)) || byNumber.compare(other.id, one.id));
 }
+
+/** Runs of one sandbox seed begin at the same moment; their ids are numbered. */
+const byNumber = new Intl.Collator('en', { numeric: true });
 
 function startOf(run: RunSummary): string {
   return run.opened?.time ?? '';

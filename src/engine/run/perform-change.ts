@@ -2,7 +2,7 @@ import type { JsonObject } from '../json.ts';
 import { verifyOf } from '../plan/instance.ts';
 import type { Witness } from '../step-type.ts';
 import { bounded } from './deadline.ts';
-import type { JournaledEvent, RunError } from './event.ts';
+import type { RunError } from './event.ts';
 import { expectationFailure } from './expectation.ts';
 import { withFaults } from './fault.ts';
 import { handlingOf } from './handling.ts';
@@ -146,11 +146,11 @@ export function verify(runtime: Runtime, id: string): void {
     }
     const evidence = instance.observed?.evidence ?? 'verified';
     const applied = instance.effect === 'change';
-    const events: JournaledEvent[] = [
+    // Not synced: the result is durable, and after a power cut it would only be observed once more.
+    runtime.record([
       { type: 'verified', id, evidence },
       { type: 'done', id, outputs, applied },
-    ];
-    runtime.record(events, { sync: true });
+    ]);
   } catch (thrown) {
     fail(runtime, id, failureOf(thrown).error);
   }
