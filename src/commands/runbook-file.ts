@@ -1,4 +1,5 @@
-import { readFile, realpath } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { open, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { Result } from '../engine/diagnostic.ts';
 import type { Inventory } from '../engine/read/inventory.ts';
@@ -19,15 +20,36 @@ const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'permission denied',
   EISDIR: 'it is a folder',
+  ENOTFILE: 'it is no regular file',
   ELOOP: 'its symbolic links go in a circle',
 };
+
+/** At most `limit` bytes of a regular file: a named pipe would wait for ever. */
+async function firstBytes(file: string, limit: number): Promise<Uint8Array> {
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const facts = await handle.stat();
+    if (!facts.isFile())
+      throw Object.assign(new Error(file), { code: facts.isDirectory() ? 'EISDIR' : 'ENOTFILE' });
+    const buffer = new Uint8Array(Math.min(facts.size, limit));
+    let length = 0;
+    while (length < buffer.length) {
+      const { bytesRead } = await handle.read(buffer, length, buffer.length - length, length);
+      if (bytesRead === 0) break;
+      length += bytesRead;
+    }
+    return buffer.subarray(0, length);
+  } finally {
+    await handle.close();
+  }
+}
 
 /** Files of this machine for the reader. */
 export function fileLoader({ cwd }: Pick<Environment, 'cwd'>): Loader {
   return {
-    async load(file) {
+    async load(file, limit) {
       try {
-        return await readFile(path.resolve(cwd, file));
+        return await firstBytes(path.resolve(cwd, file), limit);
       } catch (error) {
         const { code = 'unknown error' } = error as NodeJS.ErrnoException;
         throw new Error(reasons[code] ?? code, { cause: error });

@@ -57,13 +57,14 @@ async function check(
 
 /** Undefined: the file is no inventory. */
 async function inventoryResult(file: string, environment: Environment): Promise<Result<unknown> | undefined> {
-  const bytes = await fileLoader(environment)
-    .load(file, 0)
-    .catch(() => undefined);
-  if (bytes === undefined || !/^apiVersion: *services\//m.test(new TextDecoder().decode(bytes)))
-    return undefined;
-  const { readInventory } = await import('../engine/read/inventory.ts');
-  return readInventory(shownPath(file, environment), bytes);
+  const loader = fileLoader(environment);
+  const head = await loader.load(file, 4096).catch(() => new Uint8Array());
+  if (!/^apiVersion: *services\//m.test(new TextDecoder().decode(head))) return undefined;
+  const [{ readInventory }, { maxBytes }] = await Promise.all([
+    import('../engine/read/inventory.ts'),
+    import('../engine/read/decode.ts'),
+  ]);
+  return readInventory(shownPath(file, environment), await loader.load(file, maxBytes + 1));
 }
 
 function identity({ code, location, message }: Diagnostic): string {

@@ -87,6 +87,20 @@ describe('runbook validate', () => {
     );
   });
 
+  test('reads no more of a large file than it takes to refuse it', async () => {
+    const cwd = folderWith({ 'a.yaml': `${good}#${'x'.repeat(3_000_000)}\n` });
+    expect((await run(cwd, ['a.yaml'])).out).toContain(
+      'error[file-too-large]: the file has more than 1048576 bytes (1 MiB)',
+    );
+  });
+
+  test('a folder is no runbook', async () => {
+    const cwd = folderWith({ 'a.yaml': `${head}steps:\n  - {id: x, uses: ./b.yaml}\n`, 'b.yaml/c': good });
+    expect((await run(cwd, ['a.yaml'])).out).toContain(
+      'b.yaml:1:1: error[unreadable]: the file cannot be read: it is a folder',
+    );
+  });
+
   test('checks an inventory too', async () => {
     const cwd = folderWith({ 'services.yaml': 'apiVersion: services/v1\nservices: {}\n' });
     const { code, out } = await run(cwd, ['services.yaml']);

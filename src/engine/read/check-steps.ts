@@ -12,16 +12,7 @@ import { inputSchema } from './input-schema.ts';
 import type { Site } from './names.ts';
 import { elementName, type Item } from './outline.ts';
 import type { InputSpec } from './runbook.ts';
-import {
-  diagnose,
-  entryOf,
-  jsonObjectOf,
-  type MapTree,
-  type ScalarTree,
-  type Tree,
-  textOf,
-  valueAt,
-} from './tree.ts';
+import { entryOf, jsonObjectOf, type MapTree, type ScalarTree, type Tree, textOf, valueAt } from './tree.ts';
 
 /** Everything that a step says, where it stands. */
 export function checkStep(context: Context, item: Item): void {
@@ -229,15 +220,18 @@ function checkDurations(context: Context, item: Item, site: Site): void {
       if (!text.includes('{{')) {
         const problem = durationProblem(text);
         if (problem !== undefined) report(context, value.range, problem);
-      } else if (tree === item.tree)
-        checkTemplate(context, value, { site, field: { schema: { type: 'string' } } });
-      else
-        context.found.push(
-          diagnose(context.file, value.range, {
-            code: 'template-not-allowed',
-            message: `"${key}" takes a duration as it is, without templates`,
-            hint: 'write it out, such as 5m',
-          }),
-        );
+      } else checkDurationTemplate(context, value, site);
     }
+}
+
+function checkDurationTemplate(context: Context, value: ScalarTree, site: Site): void {
+  const exact = checkTemplate(context, value, { site, field: { schema: { type: 'string' } } });
+  const input = /^\s*\{\{\s*inputs\.(\w+)\s*\}\}\s*$/.exec(String(value.value))?.[1];
+  // What steps give is only known in the run; of an input the type is known now.
+  if (input === undefined || exact?.type !== 'string' || exact['x-kind'] === 'duration') return;
+  report(context, value.range, {
+    code: 'template-type',
+    message: `inputs.${input} is text, but a duration is needed`,
+    hint: `declare it with type: duration`,
+  });
 }

@@ -14,7 +14,7 @@ export type Decoded =
 
 /** Bytes as text: UTF-8 without a byte order mark, without characters that hide something from a reader. */
 export function decode(path: string, bytes: Uint8Array): Decoded {
-  if (bytes.length > maxBytes) return failed(tooLarge(path, bytes.length));
+  if (bytes.length > maxBytes) return failed(tooLarge(path));
   const utf16 = (bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff);
   if (utf16) return failed(notUtf8(path, bytes, 0, 'the file is UTF-16'));
   const invalid = firstInvalidByte(bytes);
@@ -31,13 +31,13 @@ function failed(diagnostic: Diagnostic): Decoded {
   return { ok: false, diagnostics: [diagnostic] };
 }
 
-function tooLarge(path: string, length: number): Diagnostic {
+function tooLarge(path: string): Diagnostic {
   return diagnose(
     new SourceFile(path, ''),
     { start: 0, end: 0 },
     {
       code: 'file-too-large',
-      message: `the file has ${length} bytes; ${maxBytes} (1 MiB) are the limit`,
+      message: `the file has more than ${maxBytes} bytes (1 MiB)`,
       hint: 'split the procedure and include the parts with uses: ./part.yaml',
     },
   );

@@ -142,6 +142,11 @@ const forms: Readonly<Record<string, readonly [code: string, form: string, hint:
     'cannot name an element',
     'a lowercase letter, then letters, digits and underscores; no word of CEL, and not inputs, steps, run or outputs',
   ],
+  'secret-env': [
+    'bad-name',
+    'is not read as a source of secrets',
+    'RUNBOOK_SECRET_ and a name of your own, or BAO_TOKEN or VAULT_TOKEN: child processes inherit all others',
+  ],
   'runbook-name': ['bad-name', 'is no name', 'lowercase letters, digits and dashes'],
 };
 
@@ -166,6 +171,7 @@ function wrongForm(schema: SchemaNode, error: ErrorObject, { source }: Subject, 
 
 /** The nearest text that has the form. */
 function repaired(kind: string, text: string): string | undefined {
+  if (kind === 'secret-env') return /^\w+$/.test(text) ? `RUNBOOK_SECRET_${text.toUpperCase()}` : undefined;
   if (kind === 'runbook-name') {
     const name = text
       .toLowerCase()

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type Disk, diagnosticsOf, header, readFrom, said, step } from './reading.ts';
 
 const restart =
-  'inputs:\n  name: {type: string, description: What to restart., required: true, min: 2}\n  token: {type: secret, description: A token., from: {env: TOKEN}}\nsteps:\n  - {id: restart, uses: kube.restart, with: {name: "{{inputs.name}}", namespace: a, token: "{{inputs.token}}"}, timeout: 5m}\noutputs:\n  revision: "{{steps.restart.outputs.revision}}"\n  note: done\n';
+  'inputs:\n  name: {type: string, description: What to restart., required: true, min: 2}\n  token: {type: secret, description: A token., from: {env: RUNBOOK_SECRET_TOKEN}}\nsteps:\n  - {id: restart, uses: kube.restart, with: {name: "{{inputs.name}}", namespace: a, token: "{{inputs.token}}"}, timeout: 5m}\noutputs:\n  revision: "{{steps.restart.outputs.revision}}"\n  note: done\n';
 
 /** A document that includes `uses` with `more` keys. */
 function including(uses: string, more = 'with: {name: web}'): string {

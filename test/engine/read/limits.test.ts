@@ -67,7 +67,7 @@ describe('limits', () => {
     expect((await read(`${header}${step}#${'x'.repeat(rest)}\n`)).ok).toBe(true);
     expect(await only(`${header}${step}#${'x'.repeat(rest + 1)}\n`)).toMatchObject({
       code: 'file-too-large',
-      message: 'the file has 1048577 bytes; 1048576 (1 MiB) are the limit',
+      message: 'the file has more than 1048576 bytes (1 MiB)',
     });
   });
 

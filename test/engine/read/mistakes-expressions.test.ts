@@ -1,7 +1,7 @@
 import { holdMistakes, type Row } from './mistakes.ts';
 
 const inputs =
-  'inputs:\n  name: {type: string, description: d, default: a}\n  names: {type: list, description: d, default: [a]}\n  token: {type: secret, description: d, from: {env: TOKEN}}\n  count: {type: integer, description: d, default: 1}\n  service: {type: service, description: d, required: true}\n';
+  'inputs:\n  name: {type: string, description: d, default: a}\n  names: {type: list, description: d, default: [a]}\n  token: {type: secret, description: d, from: {env: RUNBOOK_SECRET_TOKEN}}\n  count: {type: integer, description: d, default: 1}\n  service: {type: service, description: d, required: true}\n';
 const pods = '  - {id: pods, uses: kube.pods, with: {namespace: a, selector: b}}\n';
 
 const rows: readonly Row[] = [

@@ -89,7 +89,7 @@ const rows: readonly Row[] = [
   ],
   [
     'secret with a value',
-    'inputs:\n  a: {type: secret, description: d, from: {env: A}, «default»: hunter2}\nsteps:\n  - {id: say, uses: note, with: {text: a}, when: has(inputs.a)}\n',
+    'inputs:\n  a: {type: secret, description: d, from: {env: BAO_TOKEN}, «default»: hunter2}\nsteps:\n  - {id: say, uses: note, with: {text: a}, when: has(inputs.a)}\n',
     'secret-literal',
     'the secret "a" is written in the runbook',
     'remove it, and name its source with "from"',
@@ -99,7 +99,7 @@ const rows: readonly Row[] = [
     'inputs:\n  a: {«type»: secret, description: d}\nsteps:\n  - {id: say, uses: note, with: {text: a}, when: has(inputs.a)}\n',
     'missing-key',
     'the key "from" is missing in the input "a"',
-    'name the source of the secret, such as from: {env: TOKEN} or from: {prompt: Token}',
+    'name the source of the secret, such as from: {env: RUNBOOK_SECRET_TOKEN} or from: {prompt: Token}',
   ],
   [
     'default of a required input',

@@ -137,11 +137,11 @@ const rows: readonly Row[] = [
     "write whole numbers with units d, h, m, s or ms, such as '90s', '5m' or '1h30m'",
   ],
   [
-    'template in until',
-    'steps:\n  - {id: say, uses: note, with: {text: a}, expect: outputs.text == "a", until: {within: «"{{inputs.a}}"», every: 5s}}\n',
-    'template-not-allowed',
-    '"within" takes a duration as it is, without templates',
-    'write it out, such as 5m',
+    'text input where a duration is needed',
+    'inputs:\n  a: {type: string, description: d}\nsteps:\n  - {id: say, uses: note, with: {text: a}, expect: outputs.text == "a", until: {within: «"{{inputs.a}}"», every: 5s}}\n',
+    'template-type',
+    'inputs.a is text, but a duration is needed',
+    'declare it with type: duration',
   ],
   [
     'blank selector',

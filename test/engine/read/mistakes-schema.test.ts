@@ -271,8 +271,15 @@ const rows: readonly Row[] = [
     'keep "uses" or "steps", not both',
   ],
   [
+    'variable that child processes inherit',
+    `inputs:\n  a: {type: secret, description: d, from: {env: «TOKEN»}}\n${say}`,
+    'bad-name',
+    '"TOKEN" is not read as a source of secrets',
+    'RUNBOOK_SECRET_ and a name of your own, or BAO_TOKEN or VAULT_TOKEN: child processes inherit all others: "RUNBOOK_SECRET_TOKEN"',
+  ],
+  [
     'two sources of a secret',
-    `inputs:\n  a: {type: secret, description: d, «from»: {env: A, file: b}}\n${say}`,
+    `inputs:\n  a: {type: secret, description: d, «from»: {env: BAO_TOKEN, file: b}}\n${say}`,
     'out-of-range',
     '"from" takes 1 at most',
     'For `secret`: where the value is read from, exactly one of these.',

@@ -9,7 +9,7 @@ inputs:
   name: {type: string, description: d, default: ab, pattern: "[a-z]+", min: 1, max: 3, examples: [c]}
   kind: {type: enum, description: d, values: [one, two], required: true}
   names: {type: list, description: d, of: string, default: []}
-  token: {type: secret, description: d, from: {env: TOKEN}}
+  token: {type: secret, description: d, from: {env: RUNBOOK_SECRET_TOKEN}}
 preconditions:
   - {id: pre, uses: note, with: {text: "{{inputs.name}} {{inputs.kind}}"}}
 steps:
