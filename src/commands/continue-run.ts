@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import type { JsonObject } from '../engine/json.ts';
 import { RunBusyError, RunForeignError } from '../engine/run/owner.ts';
 import { JournalError } from '../engine/run/run-error.ts';
 import { RunFolderError, readRunbookFiles, type StoredRun } from '../engine/run/run-folder.ts';
 import { CannotContinueError, type Continuation, continueRun } from '../engine/run/session.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { outputsText } from '../output/outputs-text.ts';
 import { CommandError, type Environment, type Options } from './command.ts';
 import { windowEnd } from './exec.ts';
 import { failpoint } from './failpoint.ts';
@@ -75,6 +77,20 @@ function refuseEdited({ plan, folder, id }: StoredRun, environment: Environment)
     );
 }
 
+/** Asked for what has happened already, perhaps just before the terminal was lost: no mistake, and the same answer again. */
+function alreadyThere(
+  { state, journal }: StoredRun,
+  { mode, markDone }: { readonly mode: 'resume' | 'rollback'; readonly markDone?: Continuation['markDone'] },
+): { readonly is: string; readonly exitCode: ExitCode; readonly outputs: JsonObject } | undefined {
+  const { finished } = state;
+  if (finished === undefined || markDone !== undefined || journal.damage !== undefined) return undefined;
+  if (mode === 'resume' && finished.outcome === 'done')
+    return { is: 'done', exitCode: exitCodes.done, outputs: finished.outputs };
+  if (mode === 'rollback' && finished.outcome === 'rolled-back')
+    return { is: 'rolled back', exitCode: exitCodes.rolledBack, outputs: {} };
+  return undefined;
+}
+
 async function mustBeSameCluster(stored: StoredRun, world: CommandWorld): Promise<void> {
   const { cluster, sandbox } = stored.plan;
   if (cluster === undefined || sandbox !== undefined) return;
@@ -106,6 +122,12 @@ export async function goOn(
 ): Promise<ExitCode> {
   const stored = loadRun(request.asked, options, environment);
   const { plan, id, folder } = stored;
+  const over = alreadyThere(stored, request);
+  if (over !== undefined) {
+    environment.streams.info(`run ${id} is ${over.is}: there is nothing left to do\n`);
+    if (Object.keys(over.outputs).length > 0) environment.streams.data(outputsText(over.outputs));
+    return over.exitCode;
+  }
   if (options.asPlanned !== true) refuseEdited(stored, environment);
   const end = windowEnd(options);
   const inventory = await loadInventory(options, environment);

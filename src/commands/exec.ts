@@ -6,7 +6,7 @@ import { type Planned, planExitCode } from '../engine/plan/make-plan.ts';
 import type { Plan } from '../engine/plan/plan.ts';
 import { type OpenRun, openRun } from '../engine/run/session.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
-import { planSummary, planText } from '../output/plan-text.ts';
+import { planCounts, planText } from '../output/plan-text.ts';
 import { safeLine } from '../output/safe-text.ts';
 import { type Command, CommandError, type Environment, type Options, UsageError } from './command.ts';
 import { failpoint } from './failpoint.ts';
@@ -68,7 +68,7 @@ async function fromRunbook(
   }
   if (textOption(options, 'output') !== 'json')
     environment.streams.info(
-      `${safeLine(planned.plan.runbook.title)}: ${planSummary(planned.plan, standing.problems)}\n`,
+      `${safeLine(planned.plan.runbook.title)}: ${planCounts(planned.plan, standing.problems)}\n`,
     );
   return { plan: planned.plan, files: runbook.files, inventory, world, pinned: false };
 }

@@ -26,11 +26,13 @@ export class LiveTree {
   readonly #items = new Map<string, LiveItem>();
   /** Milliseconds since the epoch of the last event, on the run's own clock. */
   now = 0;
-  /** Bottom line: the run's own state. */
+  /** Undefined until the run ended. */
+  exitCode: number | undefined;
+  /** Beside the title: the run's own state. */
   banner = '';
 
   constructor(plan: Plan) {
-    for (const { id, name, uses, block, depth } of plan.forecast) {
+    for (const { id, name, uses, block, depth, status } of plan.forecast) {
       if (block === 'rollback') continue;
       this.#items.set(id, {
         id,
@@ -40,7 +42,7 @@ export class LiveTree {
         note: '',
         took: undefined,
         startedAt: undefined,
-        leaf: uses !== undefined,
+        leaf: uses !== undefined && status !== 'group' && !/\.ya?ml$/.test(uses),
       });
       this.#path[depth] = id;
     }
@@ -169,6 +171,7 @@ export class LiveTree {
   }
 
   #banner(event: RunEvent): void {
+    if (event.type === 'run-finished') this.exitCode = event.exitCode;
     if (event.type === 'rollback-started') this.banner = safeLine(`rolling back: ${event.why}`);
     if (event.type === 'interrupted')
       this.banner = `${event.signal}: ${event.count === 1 ? 'the current operation finishes, nothing new starts (again: stop it)' : 'the running operation is asked to stop (again: leave at once)'}`;

@@ -7,10 +7,18 @@ type Task = InstanceType<Listr2['Listr']>['tasks'][number];
 
 const REFRESH_MS = 500;
 
+/** Why a drawing stops: its mark says so. */
+type Ending = 'good' | 'bad' | 'paused';
+
+function end(how: Ending, task: { skip(): void }): void {
+  if (how === 'bad') throw new Error('failed');
+  if (how === 'paused') task.skip();
+}
+
 /** One stretch of drawing, between two questions to the human: listr2 runs nothing, its one task waits for `stop`. */
 interface Drawing {
   refresh(): void;
-  stop(): Promise<void>;
+  stop(how: Ending): Promise<void>;
 }
 
 function startDrawing(listr2: Listr2, terminal: TerminalStream, tree: LiveTree, title: string): Drawing {
@@ -23,12 +31,12 @@ function startDrawing(listr2: Listr2, terminal: TerminalStream, tree: LiveTree, 
     failed: ListrTaskState.FAILED,
     skipped: ListrTaskState.SKIPPED,
   };
-  let release: () => void = () => undefined;
-  const released = new Promise<void>((resolve) => {
+  let release: (how: Ending) => void = () => undefined;
+  const released = new Promise<Ending>((resolve) => {
     release = resolve;
   });
   const stream = terminal as unknown as NodeJS.WriteStream;
-  const listr = new Listr([{ title, task: () => released }], {
+  const listr = new Listr([{ title, task: async (_, task) => end(await released, task) }], {
     registerSignalListeners: false,
     exitOnError: false,
     collectErrors: false,
@@ -59,6 +67,8 @@ function startDrawing(listr2: Listr2, terminal: TerminalStream, tree: LiveTree, 
       { registerSignalListeners: false },
       parent,
     ).tasks[0] as Task;
+    // listr2 decides this when it runs a task; these are never run.
+    void created.check(undefined);
     drawn.set(item.id, created);
     return created;
   }
@@ -73,9 +83,9 @@ function startDrawing(listr2: Listr2, terminal: TerminalStream, tree: LiveTree, 
       const parent =
         item.parent !== undefined && shown.has(item.parent) ? (drawn.get(item.parent) ?? root) : root;
       const task = taskOf(item, parent);
-      task.title = tree.title(item, performance.now() - lastEvent.at);
+      const note = item.note === '' ? '' : `\n${item.note}`;
+      task.title = `${tree.title(item, performance.now() - lastEvent.at)}${note}`;
       task.state = states[item.state];
-      task.output = item.note;
       children.set(task, children.get(task) ?? []);
       children.get(parent)?.push(task);
     }
@@ -91,10 +101,10 @@ function startDrawing(listr2: Listr2, terminal: TerminalStream, tree: LiveTree, 
   timer.unref();
   return {
     refresh,
-    async stop() {
+    async stop(how) {
       clearInterval(timer);
       refresh();
-      release();
+      release(how);
       await running;
     },
   };
@@ -108,10 +118,10 @@ export function createLiveRenderer(plan: Plan, streams: Streams): Renderer {
   let drawing: Promise<Drawing> | undefined;
   const start = () =>
     import('listr2').then((listr2) => startDrawing(listr2, terminal, tree, plan.runbook.title));
-  const stop = async () => {
+  const stop = async (how: Ending) => {
     const current = drawing;
     drawing = undefined;
-    await (await current)?.stop();
+    await (await current)?.stop(how);
   };
   return {
     replay(events) {
@@ -122,11 +132,11 @@ export function createLiveRenderer(plan: Plan, streams: Streams): Renderer {
       drawing ??= start();
     },
     async pause() {
-      await stop();
+      await stop('paused');
     },
     resume() {
       drawing = start();
     },
-    end: stop,
+    end: () => stop(tree.exitCode === undefined ? 'paused' : tree.exitCode === 0 ? 'good' : 'bad'),
   };
 }

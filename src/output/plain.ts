@@ -20,7 +20,7 @@ function toneOf(colors: Paint): Readonly<Record<Tone, (text: string) => string>>
 
 /** '12:00:01  ok            restart  Restart NVCF API (1.2s)' and its details below it. */
 export function formatLine(time: string, text: EventText, colors: Paint): string {
-  const head = `${time.slice(11, 19)}  ${toneOf(colors)[text.tone](text.verdict.padEnd(VERDICT_WIDTH))}`;
+  const head = `${time.slice(11, 19)}  ${toneOf(colors)[text.tone](text.verdict.padEnd(VERDICT_WIDTH - 1))} `;
   const id = text.id === '' ? '' : `${safeLine(text.id)}  `;
   const details = text.details
     .flatMap((detail) => safeBlock(detail).split('\n'))

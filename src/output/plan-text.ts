@@ -60,6 +60,11 @@ export function planText(
 
 /** 'Plan: 3 changes, 1 unknown, 2 reads now, 1 later; nothing was changed' */
 export function planSummary(plan: Plan, problems: readonly PlanProblem[]): string {
+  return `Plan: ${planCounts(plan, problems)}; nothing was changed`;
+}
+
+/** '3 changes, 1 unknown, 2 reads now, 1 later' */
+export function planCounts(plan: Plan, problems: readonly PlanProblem[]): string {
   const of = (status: Forecast['status']) =>
     plan.forecast.filter((forecast) => forecast.status === status && forecast.block !== 'rollback').length;
   const parts = [
@@ -72,7 +77,7 @@ export function planSummary(plan: Plan, problems: readonly PlanProblem[]): strin
     ...some(of('failed'), 'failed', 'failed'),
     ...some(problems.length, 'problem', 'problems'),
   ];
-  return `Plan: ${parts.join(', ')}; nothing was changed`;
+  return parts.join(', ');
 }
 
 interface Page {

@@ -25,7 +25,7 @@ describe('plain output', () => {
 03:00:07  ...         restart  0 of 1 pods updated
 03:00:09  ...         restart  1 of 1 pods updated
 03:00:11  ok          restart  Restart NVCF API (6s)
-03:00:12  done        1 change, 1 read
+03:00:12  done        1 changed, 1 read, took 12s
 `);
   });
 
