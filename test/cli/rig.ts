@@ -15,6 +15,7 @@ export interface Finished {
 }
 
 export interface Running {
+  readonly pid: number;
   /** Everything written to stderr so far contains the text; rejects when the program ends first. */
   shows(text: string): Promise<void>;
   signal(signal: NodeJS.Signals): void;
@@ -26,6 +27,8 @@ export interface Rig {
   /** An empty folder of its own, which is also HOME and the working directory. */
   readonly folder: string;
   write(name: string, text: string): string;
+  /** A script of bash in which `runbook` is the program. */
+  shell(script: string, env?: Readonly<Record<string, string>>): Promise<Finished>;
   start(
     args: readonly string[],
     options?: { readonly env?: Readonly<Record<string, string>>; readonly stdin?: string },
@@ -40,8 +43,11 @@ export interface Rig {
 export function createRig(): Rig {
   const folder = mkdtempSync(path.join(tmpdir(), 'runbook-rig-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const start: Rig['start'] = (args, options = {}) => {
-    const child = spawn(process.execPath, [cli, ...args], {
+  const launch = (
+    command: readonly [string, ...string[]],
+    options: { readonly env?: Readonly<Record<string, string>>; readonly stdin?: string } = {},
+  ): Running => {
+    const child = spawn(command[0], command.slice(1), {
       cwd: folder,
       env: {
         PATH: process.env.PATH ?? '',
@@ -71,6 +77,7 @@ export function createRig(): Rig {
       });
     });
     return {
+      pid: child.pid ?? 0,
       finished,
       signal: (signal) => child.kill(signal),
       closeStdout: () => child.stdout.destroy(),
@@ -88,8 +95,13 @@ export function createRig(): Rig {
         }),
     };
   };
+  const start: Rig['start'] = (args, options) => launch([process.execPath, cli, ...args], options);
   return {
     folder,
+    shell: (script, env) =>
+      launch(['bash', '-c', `runbook() { "$NODE" "$CLI" "$@"; }\n${script}`], {
+        env: { ...env, NODE: process.execPath, CLI: cli },
+      }).finished,
     write(name, text) {
       const file = path.join(folder, name);
       mkdirSync(path.dirname(file), { recursive: true });

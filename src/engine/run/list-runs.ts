@@ -31,14 +31,14 @@ export function listRuns(runs: string, viewer: Viewer): readonly RunSummary[] {
     .filter((entry) => entry.isDirectory() && isRunId(entry.name))
     .filter((entry) => fs.existsSync(path.join(runs, entry.name, journalName)))
     .map((entry) => summarize(runs, entry.name, viewer))
-    .sort((one, other) => startOf(other).localeCompare(startOf(one)) || byNumber.compare(other.id, one.id));
+    .sort((one, other) => startOf(other).localeCompare(startOf(one)));
 }
 
-/** Runs of one sandbox seed begin at the same moment; their ids are numbered. */
-const byNumber = new Intl.Collator('en', { numeric: true });
-
-function startOf(run: RunSummary): string {
-  return run.opened?.time ?? '';
+/** The clock of a sandbox is its own: when such a run really began is when its plan was written. */
+function startOf({ opened, folder }: RunSummary): string {
+  if (opened?.sandbox !== true) return opened?.time ?? '';
+  const plan = fs.statSync(path.join(folder, 'plan.json'), { throwIfNoEntry: false });
+  return plan?.mtime.toISOString() ?? opened.time;
 }
 
 function summarize(runs: string, id: string, viewer: Viewer): RunSummary {

@@ -190,7 +190,10 @@ function mustBeWhole({ id, journal, events }: StoredRun): void {
       `look at it with "runbook verify ${id}"; nothing is repaired by itself`,
     );
   if (events.length === 0)
-    throw new RunFolderError(`run "${id}" stopped before its first record: nothing was done`);
+    throw new RunFolderError(
+      `run "${id}" stopped before its first record: nothing was done`,
+      'begin again with "runbook exec"',
+    );
 }
 
 function repair(stored: StoredRun): JournaledEvent {
