@@ -11,45 +11,61 @@ const grace = 10_000;
  */
 export async function bounded<T>(
   runtime: Runtime,
-  limit: { readonly deadline: number; readonly timeout: number },
+  limit: Limit,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const controller = new AbortController();
-  const ended = new AbortController();
-  const interrupt = () => controller.abort();
-  if (runtime.aborting.aborted) interrupt();
-  else runtime.aborting.addEventListener('abort', interrupt, { once: true });
+  const watch: Watch = {
+    runtime,
+    limit,
+    step: new AbortController(),
+    timer: new AbortController(),
+    over: false,
+  };
+  const { aborting } = runtime;
+  const interrupt = () => {
+    watch.step.abort(stop);
+    watch.timer.abort(stop);
+  };
+  if (aborting.aborted) interrupt();
+  else aborting.addEventListener('abort', interrupt, { once: true });
   try {
-    return await Promise.race([work(controller.signal), guard(runtime, { controller, ended, limit })]);
+    return await Promise.race([work(watch.step.signal), guard(watch)]);
   } catch (thrown) {
-    if (!controller.signal.aborted || (thrown instanceof StepError && thrown.code !== 'aborted'))
-      throw thrown;
-    throw runtime.aborting.aborted ? interrupted() : timedOut(limit.timeout, thrown);
+    const own = thrown instanceof StepError && thrown.code !== 'aborted';
+    if (!watch.step.signal.aborted || own) throw thrown;
+    throw aborting.aborted ? interrupted() : timedOut(limit.timeout, thrown);
   } finally {
-    ended.abort();
-    runtime.aborting.removeEventListener('abort', interrupt);
+    watch.over = true;
+    watch.timer.abort(stop);
+    aborting.removeEventListener('abort', interrupt);
   }
 }
 
-async function guard(
-  runtime: Runtime,
-  watch: {
-    readonly controller: AbortController;
-    readonly ended: AbortController;
-    readonly limit: { readonly deadline: number; readonly timeout: number };
-  },
-): Promise<never> {
-  const { controller, ended, limit } = watch;
-  const waiting = new AbortController();
-  const wake = () => waiting.abort();
-  for (const signal of [ended.signal, controller.signal])
-    signal.addEventListener('abort', wake, { once: true });
-  await runtime.clock.sleep(Math.max(0, limit.deadline - runtime.clock.now()), waiting.signal);
-  if (!ended.signal.aborted) {
-    controller.abort();
-    await runtime.clock.sleep(grace, ended.signal);
+interface Limit {
+  readonly deadline: number;
+  readonly timeout: number;
+}
+
+interface Watch {
+  readonly runtime: Runtime;
+  readonly limit: Limit;
+  readonly step: AbortController;
+  timer: AbortController;
+  over: boolean;
+}
+
+// A reason of our own: the standard one collects a stack each time.
+const stop = new Error('stop');
+
+async function guard(watch: Watch): Promise<never> {
+  const { runtime, limit, step } = watch;
+  await runtime.clock.sleep(Math.max(0, limit.deadline - runtime.clock.now()), watch.timer.signal);
+  if (!watch.over) {
+    step.abort(stop);
+    watch.timer = new AbortController();
+    await runtime.clock.sleep(grace, watch.timer.signal);
   }
-  if (!ended.signal.aborted) throw runtime.aborting.aborted ? interrupted() : timedOut(limit.timeout);
+  if (!watch.over) throw runtime.aborting.aborted ? interrupted() : timedOut(limit.timeout);
   return new Promise<never>(() => undefined);
 }
 

@@ -1,4 +1,4 @@
-const width = 64;
+const width = 32;
 
 interface Entry<T> {
   readonly key: string;
@@ -7,7 +7,7 @@ interface Entry<T> {
 type Bucket<T> = readonly Entry<T>[];
 type Shelf<T> = readonly (Bucket<T> | undefined)[];
 
-/** A persistent map: an update copies two rows of 64 and one short bucket, whatever the size. */
+/** A persistent map: an update copies two rows of 32 and one short bucket, whatever the size. */
 export interface Table<T> {
   readonly size: number;
   readonly shelves: readonly (Shelf<T> | undefined)[];
@@ -21,14 +21,14 @@ export function emptyTable<T>(): Table<T> {
 
 export function get<T>(table: Table<T>, key: string): T | undefined {
   const code = hash(key);
-  const bucket = table.shelves[code % width]?.[(code >>> 6) % width];
+  const bucket = table.shelves[code % width]?.[(code >>> 5) % width];
   return bucket?.find((entry) => entry.key === key)?.value;
 }
 
 export function set<T>(table: Table<T>, key: string, value: T): Table<T> {
   const code = hash(key);
   const first = code % width;
-  const second = (code >>> 6) % width;
+  const second = (code >>> 5) % width;
   const bucket = table.shelves[first]?.[second] ?? [];
   const known = bucket.some((entry) => entry.key === key);
   const changed = known
@@ -47,7 +47,7 @@ export function entries<T>(table: Table<T>): readonly (readonly [string, T])[] {
 }
 
 function replace<T>(row: readonly (T | undefined)[], at: number, value: T): readonly (T | undefined)[] {
-  const copy = Array.from({ length: width }, (_, index) => row[index]);
+  const copy = row.length === 0 ? new Array<T | undefined>(width).fill(undefined) : row.slice();
   copy[at] = value;
   return copy;
 }
