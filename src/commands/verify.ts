@@ -2,7 +2,7 @@ import { inspectLock } from '../engine/run/lease.ts';
 import { verifyRun } from '../engine/run/list-runs.ts';
 import { exitCodes } from '../exit-code.ts';
 import { safeLine } from '../output/safe-text.ts';
-import type { Command, Environment, Options } from './command.ts';
+import { type Command, CommandError, type Environment, type Options } from './command.ts';
 import { loadInventory } from './inventory-file.ts';
 import { findRun, loadRun, runsFolder, stateOption } from './run-store.ts';
 import { clusterOptions, openWorld } from './world.ts';
@@ -26,7 +26,13 @@ async function witnessOf(
   try {
     const heads = await Promise.all(
       plan.locks.map(async (lock) => inspectLock(world.services.kubernetes, plan.lockNamespace, lock)),
-    );
+    ).catch((error: Error) => {
+      throw new CommandError(
+        exitCodes.preconditionFailed,
+        error.message,
+        'without --cluster the journal alone is checked',
+      );
+    });
     return heads
       .filter((lease) => lease?.run === id)
       .flatMap((lease) => lease?.head ?? [])

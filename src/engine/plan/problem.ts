@@ -31,9 +31,12 @@ export interface PlanProblem {
   readonly waits?: true;
 }
 
-/** 3 when anything is invalid, else 4 for any problem, else 0. */
+/** 3 when anything is invalid, else 4 for any problem, else 0. What hangs on a failed read only looks invalid: that is 4. */
 export function planExitCode(problems: readonly PlanProblem[]): ExitCode {
-  if (problems.some((problem) => problem.kind === 'invalid')) return 3;
+  const unread = problems.some(
+    ({ kind }) => kind === 'unreachable' || kind === 'forbidden' || kind === 'read',
+  );
+  if (!unread && problems.some((problem) => problem.kind === 'invalid')) return 3;
   return problems.length > 0 ? 4 : 0;
 }
 
