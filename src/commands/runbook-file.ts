@@ -69,7 +69,7 @@ export function fileLoader({ cwd }: Pick<Environment, 'cwd'>): Loader {
 export async function readRunbookFile(
   file: string,
   environment: Place,
-  inventory?: Inventory,
+  inventory?: Inventory | (() => Inventory | undefined),
 ): Promise<Result<Runbook>> {
   const [{ readRunbook }, { steps }, { stepSchemas }] = await Promise.all([
     import('../engine/read/read-runbook.ts'),

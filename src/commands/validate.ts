@@ -1,8 +1,7 @@
 import type { Diagnostic, Result } from '../engine/diagnostic.ts';
-import type { Inventory } from '../engine/read/inventory.ts';
 import { exitCodes } from '../exit-code.ts';
 import { safeLine } from '../output/safe-text.ts';
-import type { Command, Environment } from './command.ts';
+import type { Command, Environment, Options } from './command.ts';
 import { loadInventory, servicesOption } from './inventory-file.ts';
 import { locateRunbook } from './locate.ts';
 import { fileLoader, readRunbookFile, shownPath } from './runbook-file.ts';
@@ -29,12 +28,11 @@ Exit codes: 0 valid, perhaps with warnings · 3 at least one error
   runbook validate --format sarif runbooks/*.yaml > runbook.sarif
 `,
   async run(args, options, environment) {
-    const inventory = await loadInventory(options, environment);
     const found = new Map<string, Diagnostic>();
     const valid: string[] = [];
     for (const name of args) {
       const file = await locateRunbook(name, environment);
-      const { diagnostics, ok } = await check(file, environment, inventory);
+      const { diagnostics, ok } = await check(file, options, environment);
       // What several runbooks include is reported once.
       for (const diagnostic of diagnostics) found.set(identity(diagnostic), diagnostic);
       if (ok) valid.push(shownPath(file, environment));
@@ -47,12 +45,27 @@ Exit codes: 0 valid, perhaps with warnings · 3 at least one error
 
 async function check(
   file: string,
+  options: Options,
   environment: Environment,
-  inventory: Inventory,
 ): Promise<{ readonly ok: boolean; readonly diagnostics: readonly Diagnostic[] }> {
   const result =
-    (await inventoryResult(file, environment)) ?? (await readRunbookFile(file, environment, inventory));
+    (await inventoryResult(file, environment)) ?? (await readWithServices(file, options, environment));
   return { ok: result.ok, diagnostics: result.ok ? result.warnings : result.diagnostics };
+}
+
+/** The inventory is only read for runbooks that name a service: most do not, and start-up is a feature. */
+async function readWithServices(
+  file: string,
+  options: Options,
+  environment: Environment,
+): Promise<Result<unknown>> {
+  let asked = false;
+  const first = await readRunbookFile(file, environment, () => {
+    asked = true;
+    return undefined;
+  });
+  if (!asked) return first;
+  return readRunbookFile(file, environment, await loadInventory(options, environment));
 }
 
 /** Undefined: the file is no inventory. */

@@ -180,7 +180,7 @@ function checkServiceNames(context: Context, tree: Tree, spec: InputSpec): void 
 /** The name of a service in the inventory; says nothing without one. */
 export function serviceName(context: Context, tree: Tree): void {
   const name: Json = jsonOf(tree);
-  const { inventory } = context;
+  const inventory = typeof name === 'string' ? context.inventory() : undefined;
   if (inventory === undefined || typeof name !== 'string' || findService(inventory, name) !== undefined)
     return;
   report(context, tree.range, {

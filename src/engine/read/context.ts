@@ -13,7 +13,8 @@ import type { Directory } from './visibility.ts';
 export interface Catalogue {
   readonly steps: StepRegistry;
   readonly stepSchemas: Readonly<Record<string, StepSchema>>;
-  readonly inventory: Inventory | undefined;
+  /** Asked only when a service is named. */
+  readonly inventory: () => Inventory | undefined;
 }
 
 /** What is known of another runbook that a step includes. */

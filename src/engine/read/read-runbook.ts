@@ -15,7 +15,7 @@ export interface ReadOptions extends Loader {
   readonly steps: StepRegistry;
   readonly stepSchemas: Readonly<Record<string, StepSchema>>;
   /** Without one, names of services are not checked. */
-  readonly inventory?: Inventory;
+  readonly inventory?: Inventory | (() => Inventory | undefined);
   /** Folder of the runbooks that can be included by bare name. */
   readonly shippedRoot?: string;
 }
@@ -27,7 +27,11 @@ export interface ReadOptions extends Loader {
 export async function readRunbook(options: ReadOptions): Promise<Result<Runbook>> {
   const { steps, stepSchemas, inventory, shippedRoot } = options;
   const session: Session = {
-    catalogue: { steps, stepSchemas, inventory },
+    catalogue: {
+      steps,
+      stepSchemas,
+      inventory: typeof inventory === 'function' ? inventory : () => inventory,
+    },
     folder: {
       load: (file, limit) => options.load(file, limit),
       realPath: (file) => options.realPath(file),
