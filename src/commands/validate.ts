@@ -100,9 +100,10 @@ async function print(
     case 'sarif':
       return (await import('../output/diagnostics-sarif.ts')).formatSarif(diagnostics, environment.version);
     default: {
-      const { formatHuman } = await import('../output/diagnostics-human.ts');
       const color = environment.streams.color && environment.stdoutIsTty;
       const lines = valid.map((file) => `${safeLine(file)} is valid\n`).join('');
+      if (diagnostics.length === 0) return lines;
+      const { formatHuman } = await import('../output/diagnostics-human.ts');
       return `${formatHuman(diagnostics, color)}${lines}`;
     }
   }
