@@ -1,6 +1,6 @@
 import { isJsonObject } from '../canonical-json.ts';
 import type { JsonObject } from '../json.ts';
-import { type ReadContext, type RunContext, StepError } from '../step-type.ts';
+import { type ReadContext, type RunContext, StepError, Suspend } from '../step-type.ts';
 import { askWorld, noteFailure } from './ask-world.ts';
 import { because, decideCondition } from './elements.ts';
 import type { ForecastStatus } from './plan.ts';
@@ -87,6 +87,11 @@ function judge(planner: Planner, subject: Subject, outputs: JsonObject): Answer 
 }
 
 function readFailed(planner: Planner, subject: Subject, error: unknown): Answer {
+  if (error instanceof Suspend)
+    return {
+      status: 'read-later',
+      reason: error.approval === undefined ? 'the run waits' : 'the run asks a human',
+    };
   const { said, told, slow } = noteFailure(planner, subject, error);
   if (told) return { status: 'failed', reason: said.message };
   return failed(planner, subject, { why: said.message, waits: slow, hint: said.hint, details: said.details });

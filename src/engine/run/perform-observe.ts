@@ -64,7 +64,8 @@ async function watch(runtime: Runtime, call: Call, phase: Phase): Promise<Observ
   for (let pause = 100; ; pause = Math.min(pause * 2, longestPause)) {
     const seen = await askWorld(runtime, call, (ctx) => type.observe(call.input, before, ctx));
     const left = deadline - runtime.clock.now();
-    if (seen.state !== 'in-progress' || left <= 0) return seen;
+    if (seen.state !== 'in-progress' || (phase === 'after' && isHopeless(instance, seen)) || left <= 0)
+      return seen;
     if (runtime.stopping.aborted) return undefined;
     runtime.progress(instance.id, { text: seen.evidence });
     await runtime.clock.sleep(Math.min(pause, left), runtime.stopping);
@@ -118,6 +119,8 @@ function afterEffect(call: Call, seen: Observation): JournaledEvent | undefined 
     case 'not-applied':
       return notApplied(instance, seen);
     case 'in-progress':
+      if (isHopeless(instance, seen))
+        return failedWith(id, lastError ?? { code: 'stuck', message: seen.evidence });
       return failedWith(id, {
         code: 'timeout',
         message: `not finished within ${formatDuration(call.timeout)}: ${seen.evidence}`,
@@ -128,6 +131,19 @@ function afterEffect(call: Call, seen: Observation): JournaledEvent | undefined 
     case 'unknown':
       return doubt(id, seen.evidence);
   }
+}
+
+const passing = ['timeout', 'aborted', 'interrupted'];
+
+/** The change is there and will not come to a good end: the step said why when it failed, or the world shows it. */
+function isHopeless({ stage, lastError }: Instance, seen: Observation): boolean {
+  if (seen.stuck === true) return true;
+  return (
+    stage === 'doubtful' &&
+    lastError !== undefined &&
+    lastError.retryable !== true &&
+    !passing.includes(lastError.code)
+  );
 }
 
 function notApplied(instance: Instance, seen: Observation): JournaledEvent | undefined {

@@ -6,6 +6,7 @@ import { call, describeRef, evidenceOf } from './errors.ts';
 import { annotation } from './fields.ts';
 import type { RolloutOutputs } from './rollout.ts';
 import { goalOf, rolloutNow, rolloutOutputs } from './rollout.ts';
+import type { RolloutVerdict } from './rollout-verdict.ts';
 import { OPERATION } from './rollout-verdict.ts';
 import type { FieldPath } from './touched.ts';
 import { pick } from './touched.ts';
@@ -89,7 +90,7 @@ export async function observeRollout(
     const state = verdict.state === 'failed' ? verdict.code : 'goes on';
     return {
       state: options.ours ? 'in-progress' : 'not-applied',
-      ...(options.ours && verdict.state === 'failed' && { stuck: true }),
+      ...(options.ours && isStuck(verdict) && { stuck: true }),
       evidence: `${describeInput(input)} is as wanted, its rollout ${state}: ${verdict.text}`,
     };
   }
@@ -100,6 +101,13 @@ export async function observeRollout(
     outputs: asJson(options.outputs(rollout)),
     witnesses: [witness(workload, options.touched)],
   };
+}
+
+// What may pass by itself (an image that cannot be pulled at this moment, a full node) is waited for.
+function isStuck(verdict: RolloutVerdict): boolean {
+  if (verdict.state !== 'failed') return false;
+  const lasting = ['crash-loop', 'progress-deadline-exceeded', 'paused', 'awaiting-delete'];
+  return lasting.includes(verdict.code) || verdict.trouble?.final === true;
 }
 
 /** Outputs are JSON by their schema; their generated types do not say so. */
