@@ -22,7 +22,6 @@ function whenQuiet(view: View, then: () => readonly Action[]): readonly Action[]
 function interrupted(view: View): readonly Action[] {
   const { state } = view;
   if (state.inFlight.size > 0) return [];
-  if (state.interruptAnswer === 'rollback') return settled(view, () => beginRollback(view));
   // Only Ctrl-C comes from somebody who sits there; a second one asks for nothing but the end.
   const ask =
     state.interruptAnswer === undefined &&

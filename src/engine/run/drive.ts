@@ -39,15 +39,21 @@ export async function drive(options: DriveOptions): Promise<DriveResult> {
   }
 }
 
+/** Turns without a single record after which something is wrong with the engine itself. */
+const mostIdleTurns = 10_000;
+
 class Loop {
   readonly #options: DriveOptions;
   readonly #runtime: Runtime;
   readonly #running = new Set<Promise<void>>();
   readonly #deaf = new Set<unknown>();
   #stopping = new AbortController();
+  #halting = new AbortController();
   #aborting = new AbortController();
   #state: RunState;
   #problem: { readonly thrown: unknown } | undefined;
+  #idleTurns = 0;
+  #turnSeq = 0;
   #wake: () => void = () => undefined;
 
   constructor(options: DriveOptions) {
@@ -61,6 +67,9 @@ class Loop {
       progress: (id, progress) => this.#pass({ type: 'progress', id, ...progress }),
       get stopping() {
         return loop.#stopping.signal;
+      },
+      get halting() {
+        return loop.#halting.signal;
       },
       get aborting() {
         return loop.#aborting.signal;
@@ -125,6 +134,9 @@ class Loop {
     if (actions.length === 0 && this.#running.size === 0)
       throw new Error('nothing is in flight and nothing was decided');
     await woken;
+    this.#idleTurns = this.#state.seq === this.#turnSeq ? this.#idleTurns + 1 : 0;
+    this.#turnSeq = this.#state.seq;
+    if (this.#idleTurns > mostIdleTurns) throw new Error('the run goes round in circles');
   }
 
   #start(action: Action): void {
@@ -150,13 +162,21 @@ class Loop {
       throw new JournalError('the disk is full: nothing new is started');
     const recorded = journal.append(events, { sync });
     for (const event of recorded) this.#state = evolve(this.#state, event);
+    this.#adjustSignals();
+    lock.head(journal.head.seq, journal.head.hash);
+    for (const event of recorded) this.#show(event);
+    if (journal.degraded) this.#problem ??= { thrown: new JournalError('the disk is full') };
+  }
+
+  #adjustSignals(): void {
     if (this.#state.interrupts === 0 && this.#stopping.signal.aborted) {
       this.#stopping = new AbortController();
       this.#aborting = new AbortController();
     }
-    lock.head(journal.head.seq, journal.head.hash);
-    for (const event of recorded) this.#show(event);
-    if (journal.degraded) this.#problem ??= { thrown: new JournalError('the disk is full') };
+    const { interrupts, failure, unknown, lockLost } = this.#state;
+    if (interrupts > 0 || failure !== undefined || unknown !== undefined || lockLost !== undefined)
+      this.#halting.abort();
+    else if (this.#halting.signal.aborted) this.#halting = new AbortController();
   }
 
   #pass(event: TransientEvent): void {
@@ -206,6 +226,7 @@ class Loop {
       return { exitCode: this.#state.finished?.exitCode ?? exitCodes.internal, state: this.#state };
     // Effects that are under way come to their end, and are recorded if that is still possible.
     this.#stopping.abort();
+    this.#halting.abort();
     while (this.#running.size > 0) await Promise.all(this.#running);
     const journal = problem instanceof JournalError;
     const exitCode = journal ? exitCodes.journal : exitCodes.internal;

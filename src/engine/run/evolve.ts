@@ -100,9 +100,7 @@ function answered(state: RunState, event: JournaledEvent & { type: 'answered' })
     case 'risk':
       return event.answer === 'yes' ? { ...state, riskAccepted: true } : { ...state, riskDeclined: true };
     case 'interrupt':
-      return event.answer === 'continue'
-        ? { ...state, interrupts: 0, signal: undefined, interruptAnswer: undefined }
-        : { ...state, interruptAnswer: event.answer };
+      return interruptAnswered(state, event.answer);
     case 'failure': {
       if (state.failure === undefined) return state;
       if (event.answer === 'retry') return reopen(state);
@@ -115,4 +113,13 @@ function answered(state: RunState, event: JournaledEvent & { type: 'answered' })
       return { ...state, instances };
     }
   }
+}
+
+function interruptAnswered(state: RunState, answer: string): RunState {
+  if (answer === 'stop') return { ...state, interruptAnswer: answer };
+  const goesOn = { ...state, interrupts: 0, signal: undefined, interruptAnswer: undefined };
+  if (answer !== 'rollback') return goesOn;
+  // From here on it is like any failure that is answered with a rollback.
+  const error = { code: 'interrupted', message: 'interrupted, and asked to roll back' };
+  return { ...goesOn, failure: { id: '@run', error, handling: 'rollback' } };
 }

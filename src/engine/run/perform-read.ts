@@ -34,7 +34,7 @@ async function poll(runtime: Runtime, call: Call): Promise<void> {
   const { id } = call.instance;
   const until = polling(runtime, call);
   for (;;) {
-    if (runtime.stopping.aborted) return;
+    if (runtime.halting.aborted) return;
     const attempt = await once(runtime, call);
     if (attempt === 'suspended') return;
     if (attempt.error === undefined) return succeed(runtime, call, attempt.outputs ?? {});
@@ -45,7 +45,7 @@ async function poll(runtime: Runtime, call: Call): Promise<void> {
     const left = until.deadline - runtime.clock.now();
     if (left <= 0) return fail(runtime, id, outOfTime(attempt.error, until.text));
     runtime.progress(id, { text: waitingText(attempt.error) });
-    await runtime.clock.sleep(Math.min(until.every, left), runtime.stopping);
+    await runtime.clock.sleep(Math.min(until.every, left), runtime.halting);
   }
 }
 

@@ -37,9 +37,9 @@ export async function undo(runtime: Runtime, action: ActionOf<'undo'>): Promise<
 }
 
 function reason(runtime: Runtime): string {
-  const { failure, interruptAnswer } = runtime.state();
-  if (interruptAnswer === 'rollback') return 'interrupted, and asked to roll back';
-  return failure === undefined ? 'asked to roll back' : `"${failure.id}" failed: ${failure.error.message}`;
+  const { failure } = runtime.state();
+  if (failure === undefined) return 'asked to roll back';
+  return failure.id === '@run' ? failure.error.message : `"${failure.id}" failed: ${failure.error.message}`;
 }
 
 async function undoByType(runtime: Runtime, id: string): Promise<void> {

@@ -25,7 +25,7 @@ export async function perform(runtime: Runtime, action: Action): Promise<void> {
     case 'verify':
       return verify(runtime, action.id);
     case 'sleep-until':
-      return runtime.clock.sleep(action.until - runtime.clock.now(), runtime.stopping);
+      return runtime.clock.sleep(action.until - runtime.clock.now(), runtime.halting);
     case 'ask':
       return ask(runtime, action);
     case 'undo':

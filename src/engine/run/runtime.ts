@@ -45,6 +45,8 @@ export interface Runtime extends World {
   progress(id: string, progress: { readonly text: string; readonly line?: string }): void;
   /** Aborted at the first interrupt, and when the journal cannot be written: nothing new, no more polls or sleeps. */
   readonly stopping: AbortSignal;
+  /** Aborted as soon as the way forward has ended, by an interrupt or by a failure elsewhere: polls and sleeps need not go on. */
+  readonly halting: AbortSignal;
   /** Aborted at the second: running operations are asked to stop. */
   readonly aborting: AbortSignal;
 }

@@ -94,6 +94,17 @@ describe('interrupts', () => {
     expect(rig.target.log).toEqual(log);
   });
 
+  test('asked to roll back while an effect is on its way: it is awaited, then undone', async () => {
+    const rig = new RunRig(planOf([step('one')]));
+    rig.target.script.set('one', ['slow']);
+    rig.prompt = new ScriptedPrompt(['rollback']);
+    signalAt(rig, 'progress:one', ['SIGINT']);
+    const start = rig.clock.now();
+    expect((await rig.exec({ interactive: true })).exitCode).toBe(5);
+    expect(rig.clock.now() - start).toBeGreaterThanOrEqual(30_000);
+    expect(rig.target.log).toEqual(['do one', 'undo one']);
+  });
+
   test('in a rollback: the current undo finishes, and a resume goes on undoing', async () => {
     const rig = new RunRig(planOf([step('one'), step('two'), step('boom', { onFailure: 'rollback' })]));
     rig.target.script.set('boom', ['fail']);
@@ -103,6 +114,32 @@ describe('interrupts', () => {
     expect((await rig.resume()).exitCode).toBe(5);
     expect(rig.target.log).toEqual(['do one', 'do two', 'undo two', 'undo one']);
   });
+});
+
+test('a failure beside it ends polls and sleeps too, but not the wait for an effect', async () => {
+  const poll = { expect: 'false', until: { within: '1h', every: '1m' } };
+  const rig = new RunRig(
+    planOf([
+      group(
+        'all',
+        [
+          step('slow'),
+          read('poll', poll),
+          read('pause', { uses: 'fake.wait', with: { ms: 800_000 } }),
+          step('boom'),
+        ],
+        { parallel: 0 },
+      ),
+    ]),
+  );
+  rig.target.script.set('all/slow', ['slow']);
+  rig.target.script.set('all/boom', ['fail']);
+  const start = rig.clock.now();
+  expect((await rig.exec()).exitCode).toBe(1);
+  expect(rig.clock.now() - start).toBeGreaterThanOrEqual(30_000);
+  expect(rig.clock.now() - start).toBeLessThan(40_000);
+  expect((await rig.resume('rollback')).exitCode).toBe(5);
+  expect(rig.target.log.filter((line) => !line.startsWith('read'))).toEqual(['do all/slow', 'undo all/slow']);
 });
 
 describe('locks', () => {
