@@ -21,8 +21,7 @@ const result = await build({
   platform: 'node',
   format: 'esm',
   target: 'node20',
-  minifySyntax: true,
-  minifyWhitespace: true,
+  minify: true,
   chunkNames: 'chunk/[name]-[hash]',
   define: { RUNBOOK_VERSION: JSON.stringify(version) },
   // Bundled CommonJS packages call require() for Node's own modules.

@@ -55,7 +55,8 @@ export function editorSchema({ runbook, steps }) {
   return schema;
 }
 
-function validators({ runbook, services, steps }) {
+/** One module of validators: 'template' has the envelope and the inventory besides. */
+function validators({ runbook, services, steps }, kind) {
   // strict: an unknown keyword or a typo in a schema fails the build.
   const ajv = new Ajv({
     allErrors: true,
@@ -73,12 +74,13 @@ function validators({ runbook, services, steps }) {
     ajv.addSchema({ ...rest, $id: name }, name);
     exported[name] = name;
   };
-  add('runbook', runbook);
-  add('services', services);
+  if (kind === 'template') {
+    add('runbook', runbook);
+    add('services', services);
+  }
   for (const { type, schema } of steps) {
-    add(`with${pascal(type)}`, schema.properties.with);
-    add(`template${pascal(type)}`, orTemplate(schema.properties.with));
-    add(`outputs${pascal(type)}`, schema.properties.outputs);
+    const input = schema.properties.with;
+    add(`${kind}${pascal(type)}`, kind === 'with' ? input : orTemplate(input));
   }
   return standaloneCode.default(ajv, exported);
 }
@@ -101,23 +103,41 @@ export async function generate() {
   }
   types += await compile(structuredClone(schemas.services), 'ServicesFile', options);
   files['types.ts'] = types;
-  const bundled = buildSync({
-    stdin: { contents: validators(schemas), resolveDir: root },
-    bundle: true,
-    write: false,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-  });
-  files['validators.js'] = bundled.outputFiles[0].text;
-  files['validators.d.ts'] =
-    `import type { ValidateFunction } from 'ajv';\n\nexport const runbook: ValidateFunction;\nexport const services: ValidateFunction;\n${schemas.steps.map(({ type }) => ['with', 'template', 'outputs'].map((kind) => `export const ${kind}${pascal(type)}: ValidateFunction;`).join('\n')).join('\n')}\n`;
-  const entries = schemas.steps.map(
+  const imports = "import type { ValidateFunction } from 'ajv';\n\n";
+  const own = {
+    template: 'export const runbook: ValidateFunction;\nexport const services: ValidateFunction;\n',
+    with: '',
+  };
+  for (const [kind, name] of [
+    ['template', 'validators'],
+    ['with', 'validators-with'],
+  ]) {
+    const bundled = buildSync({
+      stdin: { contents: validators(schemas, kind), resolveDir: root },
+      bundle: true,
+      write: false,
+      format: 'esm',
+      platform: 'node',
+      target: 'node20',
+    });
+    files[`${name}.js`] = bundled.outputFiles[0].text;
+    const declared = schemas.steps.map(
+      ({ type }) => `export const ${kind}${pascal(type)}: ValidateFunction;\n`,
+    );
+    files[`${name}.d.ts`] = `${imports}${own[kind]}${declared.join('')}`;
+  }
+  const head = '// Generated from schemas/ by scripts/generate.mjs. Not edited by hand.\n';
+  const read = schemas.steps.map(
     ({ type, schema }) =>
-      `  '${type}': { schema: ${JSON.stringify(schema)} as unknown as StepSchemaFile, with: v.with${pascal(type)}, template: v.template${pascal(type)}, outputs: v.outputs${pascal(type)} },`,
+      `  '${type}': { schema: ${JSON.stringify(schema)} as unknown as StepSchemaFile, template: v.template${pascal(type)} },`,
   );
   files['step-schemas.ts'] =
-    `// Generated from schemas/ by scripts/generate.mjs. Not edited by hand.\nimport type { StepSchema, StepSchemaFile } from '../engine/step-schema.ts';\nimport * as v from './validators.js';\n\nexport const stepSchemas: Readonly<Record<string, StepSchema>> = {\n${entries.join('\n')}\n};\n`;
+    `${head}import type { ReadStepSchema, StepSchemaFile } from '../engine/step-schema.ts';\nimport * as v from './validators.js';\n\n/** What reading a runbook needs of each step type. */\nexport const stepSchemas: Readonly<Record<string, ReadStepSchema>> = {\n${read.join('\n')}\n};\n`;
+  const full = schemas.steps.map(
+    ({ type }) => `  '${type}': { ...known('${type}'), with: w.with${pascal(type)} },`,
+  );
+  files['full-step-schemas.ts'] =
+    `${head}import type { ReadStepSchema, StepSchema } from '../engine/step-schema.ts';\nimport { stepSchemas } from './step-schemas.ts';\nimport * as w from './validators-with.js';\n\nfunction known(type: string): ReadStepSchema {\n  return stepSchemas[type] as ReadStepSchema;\n}\n\n/** What planning and running need besides. */\nexport const fullStepSchemas: Readonly<Record<string, StepSchema>> = {\n${full.join('\n')}\n};\n`;
   return files;
 }
 

@@ -4,7 +4,7 @@ import type { Inventory } from '../engine/read/inventory.ts';
 import type { Runbook } from '../engine/read/runbook.ts';
 import type { Secret } from '../engine/secret.ts';
 import { exitCodes } from '../exit-code.ts';
-import { stepSchemas } from '../generated/step-schemas.ts';
+import { fullStepSchemas } from '../generated/full-step-schemas.ts';
 import { steps } from '../steps/index.ts';
 import { CommandError, type Environment, type Options } from './command.ts';
 import { readOrExplain } from './document.ts';
@@ -58,7 +58,7 @@ export async function prepare(
       inputs,
       secrets,
       steps,
-      schemas: stepSchemas,
+      schemas: fullStepSchemas,
       services: world.readServices,
       options: {
         runId: request.run ?? 'RUN',
@@ -72,6 +72,8 @@ export async function prepare(
       },
       signal: stop.signal,
     });
+    if (sandbox !== undefined && sandbox.faults.length > 0)
+      (await import('./fault-steps.ts')).mustNameSteps(sandbox.faults, planned.plan);
     return { runbook, inventory, world, planned, secrets };
   } catch (error) {
     world.close();

@@ -7,7 +7,7 @@ import type { OpenRun } from '../engine/run/session.ts';
 import type { Secret } from '../engine/secret.ts';
 import type { Value } from '../engine/value.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { stepSchemas } from '../generated/step-schemas.ts';
+import { fullStepSchemas } from '../generated/full-step-schemas.ts';
 import { paint } from '../output/colors.ts';
 import { EventNarrator, type EventText } from '../output/event-text.ts';
 import { chooseRenderer, renderers } from '../output/index.ts';
@@ -130,7 +130,7 @@ export async function driveRun(
     const result = await drive({
       plan,
       steps,
-      schemas: stepSchemas,
+      schemas: fullStepSchemas,
       services: world.services,
       ...(sandbox === undefined
         ? {}

@@ -35,12 +35,15 @@ export interface StepSchemaFile {
   readonly examples: readonly { readonly title: string; readonly step: JsonObject }[];
 }
 
-/** A step type's schema with its validators, compiled at build time. */
-export interface StepSchema {
+/** A step type's schema with what reading a runbook checks; compiled at build time. */
+export interface ReadStepSchema {
   readonly schema: StepSchemaFile;
-  /** Rendered `with`; secrets are validated as strings. */
-  readonly with: ValidateFunction;
   /** `with` as written: a template is allowed on every scalar that is not `x-literal`. */
   readonly template: ValidateFunction;
-  readonly outputs: ValidateFunction;
+}
+
+/** Apart, because checking a runbook must not pay for what only a run needs. */
+export interface StepSchema extends ReadStepSchema {
+  /** Rendered `with`; secrets are validated as strings. */
+  readonly with: ValidateFunction;
 }

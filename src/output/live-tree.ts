@@ -171,6 +171,10 @@ export class LiveTree {
   }
 
   #banner(event: RunEvent): void {
+    if (event.type === 'run-continued') {
+      this.banner = '';
+      this.exitCode = undefined;
+    }
     if (event.type === 'run-finished') this.exitCode = event.exitCode;
     if (event.type === 'rollback-started') this.banner = safeLine(`rolling back: ${event.why}`);
     if (event.type === 'interrupted')

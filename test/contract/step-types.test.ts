@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../src/engine/json.ts';
 import type { SchemaNode, StepSchema } from '../../src/engine/step-schema.ts';
 import type { AnyStepType, ChangeStepType } from '../../src/engine/step-type.ts';
-import { stepSchemas } from '../../src/generated/step-schemas.ts';
+import { fullStepSchemas as stepSchemas } from '../../src/generated/full-step-schemas.ts';
 import { steps } from '../../src/steps/index.ts';
 
 const root = path.dirname(path.dirname(import.meta.dirname));

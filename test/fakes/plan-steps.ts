@@ -139,7 +139,7 @@ export function fakeSchemas(): Readonly<Record<string, StepSchema>> {
     outputs: {},
   };
   const schema = { title: 'Fake', description: 'A fake.', properties, examples: [] };
-  const one: StepSchema = { schema, with: validate, template: validate, outputs: validate };
+  const one: StepSchema = { schema, with: validate, template: validate };
   const names = ['fake.read', 'fake.change', 'fake.opaque', 'fake.final', 'fake.hang'];
   return Object.fromEntries(names.map((name) => [name, one]));
 }

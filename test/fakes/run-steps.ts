@@ -200,7 +200,6 @@ export const runSchemas: Readonly<Record<string, StepSchema>> = Object.fromEntri
       },
       with: anything,
       template: anything,
-      outputs: anything,
     } satisfies StepSchema,
   ]),
 );

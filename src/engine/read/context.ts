@@ -1,7 +1,7 @@
 import type { Diagnostic } from '../diagnostic.ts';
 import type { ExpressionCheck } from '../expression.ts';
 import type { Range, SourceFile } from '../source-file.ts';
-import type { SchemaNode, StepSchema } from '../step-schema.ts';
+import type { ReadStepSchema, SchemaNode } from '../step-schema.ts';
 import type { Effect, StepRegistry } from '../step-type.ts';
 import type { Inventory } from './inventory.ts';
 import type { Item, Outline } from './outline.ts';
@@ -12,7 +12,7 @@ import type { Directory } from './visibility.ts';
 /** What readers of any document need to know of the world. */
 export interface Catalogue {
   readonly steps: StepRegistry;
-  readonly stepSchemas: Readonly<Record<string, StepSchema>>;
+  readonly stepSchemas: Readonly<Record<string, ReadStepSchema>>;
   /** Asked only when a service is named. */
   readonly inventory: () => Inventory | undefined;
 }

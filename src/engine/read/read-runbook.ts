@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Diagnostic, Result } from '../diagnostic.ts';
-import type { StepSchema } from '../step-schema.ts';
+import type { ReadStepSchema } from '../step-schema.ts';
 import type { StepRegistry } from '../step-type.ts';
 import type { Loader } from './include-path.ts';
 import type { Inventory } from './inventory.ts';
@@ -13,7 +13,7 @@ export interface ReadOptions extends Loader {
   /** The file, as people name it: diagnostics show it so. */
   readonly path: string;
   readonly steps: StepRegistry;
-  readonly stepSchemas: Readonly<Record<string, StepSchema>>;
+  readonly stepSchemas: Readonly<Record<string, ReadStepSchema>>;
   /** Without one, names of services are not checked. */
   readonly inventory?: Inventory | (() => Inventory | undefined);
   /** Folder of the runbooks that can be included by bare name. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { makePlan } from '../../../src/engine/plan/make-plan.ts';
-import { stepSchemas } from '../../../src/generated/step-schemas.ts';
+import { fullStepSchemas } from '../../../src/generated/full-step-schemas.ts';
 import { steps } from '../../../src/steps/index.ts';
 import { runbook, step } from '../../fakes/plan-nodes.ts';
 import { lines } from '../../fakes/plan-request.ts';
@@ -17,7 +17,7 @@ test('what a run would wait for is left to the run', async () => {
     inputs: {},
     secrets: {},
     steps,
-    schemas: stepSchemas,
+    schemas: fullStepSchemas,
     services: fakeServices().services,
     options: { runId: 'run-1', tool: '1', user: 'ada', lockNamespace: 'runbook', now: 0 },
     signal: new AbortController().signal,
