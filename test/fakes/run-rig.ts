@@ -17,9 +17,9 @@ const session: Session = { actor, pid: 1, startTime: 1, bootId: 'boot', tool: 't
 /** Thrown out of an append at which the process is to die. */
 export class Crash extends Error {}
 
-/** A journal that lives in memory and can die before or after any append. */
+/** One process's hold on a journal that lives in memory; it can die at any append. */
 export class MemoryJournal implements Journal {
-  readonly events: RunEvent[] = [];
+  readonly events: RunEvent[];
   readonly degraded = false;
   readonly #clock: RunClock;
   /** Dies after this many appends, if that is given. */
@@ -28,8 +28,9 @@ export class MemoryJournal implements Journal {
   /** Fails for good when a record of this type is appended. */
   failAt: string | undefined;
 
-  constructor(clock: RunClock) {
+  constructor(clock: RunClock, events: RunEvent[] = []) {
     this.#clock = clock;
+    this.events = events;
   }
 
   get head(): { seq: number; hash: string } {
@@ -149,8 +150,9 @@ export class RunRig {
     mode: 'resume' | 'rollback' = 'resume',
     more: { interactive?: boolean; assumeYes?: boolean } = {},
   ): Promise<DriveResult> {
-    this.journal.dead = false;
-    this.journal.appendsLeft = undefined;
+    // What a dead process still tries to write goes nowhere.
+    this.journal.dead = true;
+    this.journal = new MemoryJournal(this.clock, this.journal.events);
     return this.#drive(
       {
         type: 'run-continued',
@@ -176,9 +178,10 @@ export class RunRig {
     this.journal.append([opening, ...more]);
     this.journal.appendsLeft = this.nextCrash;
     let dies: () => void = () => undefined;
+    const { journal } = this;
     const death = new Promise<DriveResult>((resolve) => {
       dies = () => {
-        this.journal.dead = true;
+        journal.dead = true;
         resolve({ exitCode: 137, state: initialState });
       };
     });
@@ -186,7 +189,7 @@ export class RunRig {
     const services = { clock: this.clock } as unknown as Services;
     const running = drive({
       plan: this.plan,
-      steps: this.target.steps(),
+      steps: this.target.steps(() => !journal.dead),
       schemas: runSchemas,
       services,
       readServices: services,
@@ -197,7 +200,7 @@ export class RunRig {
       inputs: {},
       crash: dies,
       state: this.state(),
-      journal: this.journal,
+      journal,
       observers: [(event) => this.shown.push(event)],
       onSignal: (handler) => {
         this.signal = handler;

@@ -50,11 +50,12 @@ export class RunTarget {
     return this.log.filter((line) => line === entry).length;
   }
 
-  steps(): StepRegistry {
+  /** For one process: once that is dead, its calls have no effect and no end. */
+  steps(alive: () => boolean = () => true): StepRegistry {
     const types: readonly AnyStepType[] = [
-      changeType(this) as unknown as AnyStepType,
+      changeType(this, alive) as unknown as AnyStepType,
       {
-        ...changeType(this),
+        ...changeType(this, alive),
         type: 'fake.kept',
         undo: { irreversible: 'nothing brings it back' },
       } as unknown as AnyStepType,
@@ -70,7 +71,7 @@ interface With {
   readonly name?: string;
 }
 
-function changeType(target: RunTarget): ChangeStepType<With, JsonObject> {
+function changeType(target: RunTarget, alive: () => boolean): ChangeStepType<With, JsonObject> {
   const name = (input: With, instance: string) => input.name ?? instance;
   return {
     type: 'fake.change',
@@ -96,6 +97,7 @@ function changeType(target: RunTarget): ChangeStepType<With, JsonObject> {
         throw new StepError('aborted', 'stopped waiting');
       }
       if (behaviour === 'idle') return { key };
+      if (!alive()) await never();
       target.log.push(`do ${ctx.instance}`);
       target.present.set(key, {
         by: ctx.operationKey,
@@ -123,6 +125,7 @@ function changeType(target: RunTarget): ChangeStepType<With, JsonObject> {
       if (behaviour === 'fail') throw new StepError('refused', 'refused', { outcome: 'not-applied' });
       if (behaviour === 'crash') await stop(target);
       if (behaviour === 'idle') return;
+      if (!alive()) await never();
       target.log.push(`undo ${ctx.instance}`);
       target.present.delete(key);
       if (behaviour === 'crash-after') await stop(target);
@@ -133,6 +136,10 @@ function changeType(target: RunTarget): ChangeStepType<With, JsonObject> {
 
 async function stop(target: RunTarget): Promise<never> {
   target.crash();
+  return never();
+}
+
+function never(): Promise<never> {
   return new Promise(() => undefined);
 }
 

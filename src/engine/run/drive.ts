@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { exitCodes } from '../../exit-code.ts';
 import type { Action } from './action.ts';
 import { decide } from './decide.ts';
@@ -39,6 +40,13 @@ export async function drive(options: DriveOptions): Promise<DriveResult> {
   }
 }
 
+/** Every operation in flight listens: without this Node warns of a leak from the eleventh on. */
+function controller(): AbortController {
+  const made = new AbortController();
+  setMaxListeners(0, made.signal);
+  return made;
+}
+
 /** Turns without a single record after which something is wrong with the engine itself. */
 const mostIdleTurns = 10_000;
 
@@ -47,9 +55,9 @@ class Loop {
   readonly #runtime: Runtime;
   readonly #running = new Set<Promise<void>>();
   readonly #deaf = new Set<unknown>();
-  #stopping = new AbortController();
-  #halting = new AbortController();
-  #aborting = new AbortController();
+  #stopping = controller();
+  #halting = controller();
+  #aborting = controller();
   #state: RunState;
   #problem: { readonly thrown: unknown } | undefined;
   #idleTurns = 0;
@@ -170,13 +178,13 @@ class Loop {
 
   #adjustSignals(): void {
     if (this.#state.interrupts === 0 && this.#stopping.signal.aborted) {
-      this.#stopping = new AbortController();
-      this.#aborting = new AbortController();
+      this.#stopping = controller();
+      this.#aborting = controller();
     }
     const { interrupts, failure, unknown, lockLost } = this.#state;
     if (interrupts > 0 || failure !== undefined || unknown !== undefined || lockLost !== undefined)
       this.#halting.abort();
-    else if (this.#halting.signal.aborted) this.#halting = new AbortController();
+    else if (this.#halting.signal.aborted) this.#halting = controller();
   }
 
   #pass(event: TransientEvent): void {
