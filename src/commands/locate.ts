@@ -63,7 +63,7 @@ function peek(file: string): { readonly title: string; readonly risk: string } |
   if (!/^apiVersion: *['"]?runbook\//m.test(text)) return undefined;
   const field = (name: string) =>
     new RegExp(`^${name}: *(.*?) *(?: #.*)?$`, 'm').exec(text)?.[1]?.replace(/^(['"])(.*)\1$/, '$2');
-  return { title: field('title') ?? '', risk: field('risk') ?? 'low' };
+  return { title: field('title') ?? '', risk: field('risk') ?? 'medium' };
 }
 
 /** Every runbook that a bare name can reach; an earlier folder hides a later one's file of the same name. */

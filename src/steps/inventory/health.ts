@@ -4,6 +4,7 @@ import { listMatching, type PodSummary, podSummary } from '../kubectl/pod-list.t
 import { goalOf, rolloutNow } from '../kubectl/rollout.ts';
 import { targetProblems } from '../kubectl/target.ts';
 import { readWorkload, rolloutAccess, workloadReads } from '../kubectl/workload.ts';
+import { portForwardAccess } from '../pod-access.ts';
 
 /** How long one pod may take to answer its own health endpoint, in milliseconds. */
 const ANSWER_WITHIN = 10_000;
@@ -49,16 +50,7 @@ export const inventoryHealth: ReadStepType<InventoryHealthWith, InventoryHealthO
     ...workloadReads(input),
     { path: `kubernetes/${input.namespace}/pods/*`, mode: 'read' },
   ],
-  access: (input) => [
-    ...rolloutAccess(input),
-    {
-      system: 'kubernetes',
-      verb: 'create',
-      group: '',
-      resource: 'pods/portforward',
-      namespace: input.namespace,
-    },
-  ],
+  access: (input) => [...rolloutAccess(input), ...portForwardAccess(input.namespace)],
   check: targetProblems,
 
   async run(input, ctx) {
