@@ -1,3 +1,4 @@
+import type { JsonObject } from '../../src/engine/json.ts';
 import { makePlan, type Planned, type PlanRequest } from '../../src/engine/plan/make-plan.ts';
 import type { Forecast, PlannedInput } from '../../src/engine/plan/plan.ts';
 import type { Runbook, SecretSource } from '../../src/engine/read/runbook.ts';
@@ -5,6 +6,8 @@ import { type FakeWorld, fakeSchemas, fakeServices, fakeSteps } from './plan-ste
 
 export interface PlanMore {
   readonly inputs?: Readonly<Record<string, string | number | boolean | readonly string[]>>;
+  /** Inputs of type service, as they were found in the cluster. */
+  readonly service?: Readonly<Record<string, JsonObject>>;
   readonly secrets?: PlanRequest['secrets'];
   readonly secretSources?: Readonly<Record<string, SecretSource>>;
   readonly options?: Partial<PlanRequest['options']>;
@@ -22,9 +25,13 @@ export function planOf(runbook: Runbook, world: FakeWorld, more: PlanMore = {}):
     name,
     { type: 'secret', from },
   ]);
+  const services = Object.entries(more.service ?? {}).map(([name, value]): [string, PlannedInput] => [
+    name,
+    { type: 'service', value, given: true },
+  ]);
   return makePlan({
     runbook,
-    inputs: Object.fromEntries([...inputs, ...secrets]),
+    inputs: Object.fromEntries([...inputs, ...secrets, ...services]),
     secrets: more.secrets ?? {},
     steps: fakeSteps(world),
     schemas: fakeSchemas(),

@@ -5,6 +5,7 @@ import { type Span, together } from './estimate.ts';
 import type { Plan, PlannedCluster } from './plan.ts';
 import { describeRunbook, newPlanner, type Planner, type PlanRequest, type Spot } from './planner.ts';
 import { accessFailure, type PlanProblem, sayError } from './problem.ts';
+import { noteServiceAccess } from './service-access.ts';
 import { walkNodes } from './walk.ts';
 import { noteLocks, renderOutputs } from './walk-include.ts';
 
@@ -37,6 +38,7 @@ export async function makePlan(request: PlanRequest): Promise<Planned> {
   if (cluster !== undefined) {
     planner.access.add(engineAccess(options.lockNamespace, locks), 'the run itself');
     noteSecretAccess(planner);
+    noteServiceAccess(planner);
     if (planner.offline === undefined)
       planner.problems.push(...(await checkAccess(planner.access, request.services.kubernetes)));
   }

@@ -95,6 +95,31 @@ describe('permissions', () => {
       'not allowed: get secrets "token" in namespace bao, needed by input token',
     ]);
   });
+
+  test('of a service that is looked up by its name are those on every kind that it may have', async () => {
+    const book = {
+      ...runbook([read('one', { with: { thing: 'a' } })]),
+      inputs: { proxy: { type: 'service' as const, description: '' } },
+    };
+    const kinds = { kind: 'Deployment' as const, otherKinds: ['DaemonSet' as const] };
+    const inventory = { services: new Map([['grpc-proxy', { ...kinds } as never]]) };
+    const { services } = fakeServices((question) => question === 'list daemonsets *');
+    const { plan, problems } = await planOf(book, fakeWorld({ a: 1 }), {
+      services,
+      inventory,
+      service: { proxy: { name: 'grpc-proxy', namespace: 'nvcf', kind: 'Deployment', otherKinds: [] } },
+    });
+    expect(problems.map((problem) => problem.message)).toEqual([
+      'not allowed: list daemonsets.apps in namespace nvcf, needed by input proxy',
+    ]);
+    expect(plan.access).toContainEqual({
+      system: 'kubernetes',
+      verb: 'list',
+      group: 'apps',
+      resource: 'deployments',
+      namespace: 'nvcf',
+    });
+  });
 });
 
 describe('a secret', () => {
