@@ -3,7 +3,7 @@ import { StepError } from '../../engine/step-type.ts';
 import type { KubernetesObject } from '../../services/kubernetes.ts';
 import { outOfTime } from '../out-of-time.ts';
 import { readEvents } from './event-list.ts';
-import { isReady } from './fields.ts';
+import { at, isReady, listAt, textAt } from './fields.ts';
 import { readLog } from './log-lines.ts';
 import type { PodTrouble } from './pod-trouble.ts';
 import type { RolloutFailure, RolloutVerdict } from './rollout-verdict.ts';
@@ -36,8 +36,10 @@ export async function rolloutError(
   verdict: RolloutVerdict,
 ): Promise<StepError> {
   const trouble = verdict.state === 'failed' ? verdict.trouble : undefined;
-  const pod = trouble?.pod ?? sight.pods.find((item) => !isReady(item))?.metadata.name;
-  const details = await within(ctx, (signal) => explain(ctx, input, { pod, trouble, signal }));
+  const waiting = sight.pods.find((item) => !isReady(item));
+  const pod = trouble?.pod ?? waiting?.metadata.name;
+  const container = trouble === undefined ? unreadyContainer(waiting) : trouble.container;
+  const details = await within(ctx, (signal) => explain(ctx, input, { pod, container, trouble, signal }));
   if (verdict.state === 'failed')
     return new StepError(verdict.code, `${nameOf(input)}: ${verdict.text}.`, {
       details,
@@ -49,20 +51,25 @@ export async function rolloutError(
   });
 }
 
+function unreadyContainer(pod: KubernetesObject | undefined): string | undefined {
+  const unready = listAt(pod?.status, 'containerStatuses').find((status) => at(status, 'ready') === false);
+  return textAt(unready, 'name') || undefined;
+}
+
 async function explain(
   ctx: ReadContext,
   input: WorkloadInput,
   about: {
     readonly pod: string | undefined;
+    readonly container: string | undefined;
     readonly trouble: PodTrouble | undefined;
     readonly signal: AbortSignal;
   },
 ): Promise<readonly string[]> {
   const { namespace } = input;
-  const { pod, trouble } = about;
+  const { pod, container, trouble } = about;
   const lines: string[] = [];
   if (pod !== undefined && trouble?.code !== 'unschedulable' && trouble?.code !== 'image-pull') {
-    const container = trouble?.container;
     const options = { tail: 20, previous: trouble?.crashed ?? false };
     const log = await readLog(ctx, { namespace, pod, container }, options, about.signal).catch(() => []);
     if (log.length > 0)

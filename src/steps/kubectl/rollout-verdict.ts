@@ -163,7 +163,8 @@ function missingPods(workload: KubernetesObject, sight: RolloutSight, goal: Roll
     if (present !== wanted) return `${present} pods, ${wanted} wanted`;
   } else {
     if (updated < wantedNew) return `${updated} of ${wantedNew} pods updated`;
-    if (partition === 0 && present > updated) return `${present - updated} old pods still to end`;
+    if (partition === 0 && present > updated)
+      return `${present - updated} old pods still to end${notReady(sight, workload)}`;
   }
   if (ready < wanted) return `${ready} of ${wanted} pods ready${notReady(sight, workload)}`;
   if (available < wanted) return `${available} of ${wanted} pods available`;

@@ -36,6 +36,13 @@ const cases: readonly (readonly [string, Partial<RolloutSight>, Partial<RolloutG
     'progressing',
     '1 old pods',
   ],
+  [
+    'an old pod is still there because its successor is not ready',
+    { workload: deployment({ ...done, replicas: 4 }), pods: [pod({})] },
+    {},
+    'progressing',
+    '1 old pods still to end (waiting for api-new-1)',
+  ],
   ['some pods updated', {}, {}, 'progressing', '1 of 3 pods updated'],
   [
     'ready, but not for long enough',
