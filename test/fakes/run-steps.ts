@@ -29,6 +29,8 @@ export class RunTarget {
   always: ReadonlyMap<string, Behaviour> = new Map();
   /** What `observe` is to say of an instance, instead of the truth. */
   readonly verdicts = new Map<string, Observation['state'][]>();
+  /** What the next calls of an instance throw. */
+  readonly errors = new Map<string, Error[]>();
   /** What the next observations throw. */
   readonly observeErrors: Error[] = [];
   /** What `capture` sees of an instance, and `observe` once it is applied. */
@@ -87,6 +89,8 @@ function changeType(target: RunTarget, alive: () => boolean): ChangeStepType<Wit
     }),
     async run(input, ctx) {
       const key = name(input, ctx.instance);
+      const error = target.errors.get(ctx.instance)?.shift();
+      if (error !== undefined) throw error;
       const behaviour = target.next(ctx.instance);
       if (behaviour === 'fail') throw new StepError('refused', 'refused', { outcome: 'not-applied' });
       if (behaviour === 'flaky')

@@ -7,6 +7,7 @@ import { evolve } from './evolve.ts';
 import type { Journal } from './journal.ts';
 import { LockedError } from './lock.ts';
 import { perform } from './perform.ts';
+import { redactEvent } from './redaction.ts';
 import { JournalError } from './run-error.ts';
 import type { Runtime, World } from './runtime.ts';
 import { type RunState, tookEffect } from './state.ts';
@@ -152,7 +153,7 @@ class Loop {
     this.#pass({ type: 'action-started', key, id, action: type });
     const running: Promise<void> = perform(this.#runtime, action)
       .catch((thrown: unknown) => {
-        this.#problem ??= { thrown };
+        if (this.#state.finished === undefined) this.#problem ??= { thrown };
       })
       .finally(() => {
         this.#running.delete(running);
@@ -163,12 +164,13 @@ class Loop {
   }
 
   #record(events: readonly JournaledEvent[], sync: boolean): void {
-    // After the third interrupt, or the end, nothing that is still on its way may change what was recorded as the end.
-    if (this.#state.finished !== undefined) return;
-    const { journal, lock } = this.#options;
+    // After a third interrupt something may still be on its way: without its intent no effect may start.
+    if (this.#state.finished !== undefined) throw new JournalError('the run is over');
+    const { journal, lock, redact } = this.#options;
     if (journal.degraded && events.some((event) => event.type === 'intended'))
       throw new JournalError('the disk is full: nothing new is started');
-    const recorded = journal.append(events, { sync });
+    const clean = redact === undefined ? events : events.map((event) => redactEvent(event, redact));
+    const recorded = journal.append(clean, { sync });
     for (const event of recorded) this.#state = evolve(this.#state, event);
     this.#adjustSignals();
     lock.head(journal.head.seq, journal.head.hash);
@@ -200,6 +202,7 @@ class Loop {
         observer(event);
       } catch (thrown) {
         this.#deaf.add(observer);
+        if (this.#state.finished !== undefined) continue;
         const why = thrown instanceof Error ? thrown.message : String(thrown);
         this.#record(
           [{ type: 'warning', code: 'output-failed', message: `an output was switched off: ${why}` }],
@@ -230,8 +233,8 @@ class Loop {
 
   async #end(): Promise<DriveResult> {
     const problem = this.#problem?.thrown;
-    if (problem === undefined)
-      return { exitCode: this.#state.finished?.exitCode ?? exitCodes.internal, state: this.#state };
+    const { finished } = this.#state;
+    if (finished !== undefined) return { exitCode: finished.exitCode, state: this.#state };
     // Effects that are under way come to their end, and are recorded if that is still possible.
     this.#stopping.abort();
     this.#halting.abort();

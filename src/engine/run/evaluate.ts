@@ -10,7 +10,7 @@ import type { Resolved, Value } from '../value.ts';
 import type { ActionOf } from './action.ts';
 import type { JournaledEvent } from './event.ts';
 import { scopeSource } from './facts.ts';
-import { handlingOf } from './handling.ts';
+import { failedEvent } from './handling.ts';
 import { EvaluationError, failureOf } from './run-error.ts';
 import type { Runtime } from './runtime.ts';
 import { containerIn, nodePath, requireNode } from './structure.ts';
@@ -41,8 +41,7 @@ export function enter(runtime: Runtime, action: Enter): void {
         incomplete: true,
       },
     ]);
-    const handling = handlingOf(runtime.plan, runtime.state(), id);
-    runtime.record([{ type: 'failed', id, error, ...handling }], { sync: true });
+    runtime.record([failedEvent(runtime, id, error)], { sync: true });
   }
 }
 
@@ -135,7 +134,7 @@ export function closeContainer(runtime: Runtime, id: string): void {
   const container = containerIn(state, id);
   if (container.aborted) {
     const error = { code: 'part-failed', message: 'a step inside failed; the rest of it was left out' };
-    runtime.record([{ type: 'failed', id, error, ...handlingOf(runtime.plan, state, id) }], { sync: true });
+    runtime.record([failedEvent(runtime, id, error)], { sync: true });
     return;
   }
   const node = requireNode(runtime.plan, id);
@@ -151,7 +150,7 @@ export function closeContainer(runtime: Runtime, id: string): void {
     runtime.record([{ type: 'done', id, outputs: sealSecrets(outputs) as JsonObject, applied }]);
   } catch (thrown) {
     const { error } = failureOf(thrown);
-    runtime.record([{ type: 'failed', id, error, ...handlingOf(runtime.plan, state, id) }], { sync: true });
+    runtime.record([failedEvent(runtime, id, error)], { sync: true });
   }
 }
 

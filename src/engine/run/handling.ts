@@ -1,5 +1,7 @@
 import type { Plan } from '../plan/plan.ts';
+import type { JournaledEvent, RunError } from './event.ts';
 import { ownerOf } from './evolve-container.ts';
+import type { Runtime } from './runtime.ts';
 import type { RunState } from './state.ts';
 import { requireNode } from './structure.ts';
 import { get } from './table.ts';
@@ -25,4 +27,16 @@ export function handlingOf(plan: Plan, state: RunState, id: string): Handling {
   const asks =
     state.interactive && state.mode === 'forward' && (block === 'steps' || block === 'verifications');
   return { handling: asks ? 'ask' : 'stop' };
+}
+
+/** A failure as it is recorded, with what follows from it. */
+export function failedEvent(
+  runtime: Runtime,
+  id: string,
+  error: RunError,
+): Extract<JournaledEvent, { type: 'failed' }> {
+  // Whoever is not let in any more cannot undo anything either: a human logs in again, then goes on or back.
+  const handling: Handling =
+    error.code === 'unauthorized' ? { handling: 'stop' } : handlingOf(runtime.plan, runtime.state(), id);
+  return { type: 'failed', id, error, ...handling };
 }

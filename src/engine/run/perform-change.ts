@@ -5,7 +5,7 @@ import { bounded } from './deadline.ts';
 import type { RunError } from './event.ts';
 import { expectationFailure } from './expectation.ts';
 import { withFaults } from './fault.ts';
-import { handlingOf } from './handling.ts';
+import { failedEvent } from './handling.ts';
 import { largestSideFile } from './journal-record.ts';
 import { operationKey } from './operation-key.ts';
 import { retryTime } from './retry.ts';
@@ -157,8 +157,7 @@ export function verify(runtime: Runtime, id: string): void {
 }
 
 export function fail(runtime: Runtime, id: string, error: RunError): void {
-  const handling = handlingOf(runtime.plan, runtime.state(), id);
-  runtime.record([{ type: 'failed', id, error, ...handling }], { sync: true });
+  runtime.record([failedEvent(runtime, id, error)], { sync: true });
 }
 
 export function failUnlessInterrupted(runtime: Runtime, id: string, error: RunError): void {

@@ -2,7 +2,7 @@ import { formatDuration } from '../duration.ts';
 import type { Observation } from '../step-type.ts';
 import type { ActionOf } from './action.ts';
 import type { JournaledEvent, RunError } from './event.ts';
-import { handlingOf } from './handling.ts';
+import { failedEvent } from './handling.ts';
 import { failUnlessInterrupted } from './perform-change.ts';
 import { failureOf } from './run-error.ts';
 import type { Runtime } from './runtime.ts';
@@ -50,8 +50,7 @@ export async function observe(runtime: Runtime, id: string, phase: Phase): Promi
     runtime.record(next === undefined ? [observed] : [observed, next], { sync: next !== undefined });
     return;
   }
-  const handling = handlingOf(runtime.plan, runtime.state(), id);
-  runtime.record([observed, { ...next, ...handling }], { sync: true });
+  runtime.record([observed, failedEvent(runtime, id, next.error)], { sync: true });
 }
 
 const longestPause = 1000;

@@ -7,7 +7,7 @@ import type { RunError } from './event.ts';
 import { expectationFailure } from './expectation.ts';
 import { scopeSource } from './facts.ts';
 import { withFaults } from './fault.ts';
-import { handlingOf } from './handling.ts';
+import { failedEvent } from './handling.ts';
 import { retryTime } from './retry.ts';
 import { failureOf } from './run-error.ts';
 import type { Runtime } from './runtime.ts';
@@ -123,8 +123,7 @@ function giveUp(runtime: Runtime, call: Call, error: RunError): void {
 }
 
 function fail(runtime: Runtime, id: string, error: RunError): void {
-  const handling = handlingOf(runtime.plan, runtime.state(), id);
-  runtime.record([{ type: 'failed', id, error, ...handling }], { sync: true });
+  runtime.record([failedEvent(runtime, id, error)], { sync: true });
 }
 
 function outOfTime(error: RunError, within: string): RunError {

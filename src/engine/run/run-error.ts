@@ -32,6 +32,19 @@ export class EvaluationError extends Error {
 /** Whatever was thrown, as it is journaled: place and cause in the message, never a stack. What no record can hold is thrown on. */
 export function failureOf(thrown: unknown): Failure {
   if (thrown instanceof JournalError) throw thrown;
+  const failure = translate(thrown);
+  if (!isUnauthorized(thrown)) return failure;
+  const hint = 'log in again, then resume the run';
+  return { ...failure, error: { ...failure.error, code: 'unauthorized', hint, retryable: false } };
+}
+
+function isUnauthorized(thrown: unknown): boolean {
+  for (let depth = 0, at = thrown; depth < 6 && at instanceof Error; depth += 1, at = at.cause)
+    if ('status' in at && at.status === 401) return true;
+  return false;
+}
+
+function translate(thrown: unknown): Failure {
   if (thrown instanceof StepError) {
     const { code, message, hint, details, retryable, outcome } = thrown;
     return { error: runError({ code, message, hint, details, retryable }), outcome };

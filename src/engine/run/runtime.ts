@@ -32,6 +32,8 @@ export interface World {
   readonly actor: Actor;
   /** Root inputs; a secret is its `Secret`. */
   readonly inputs: Readonly<Record<string, Value>>;
+  /** Takes secrets out of a text; everything that is journaled passes it. */
+  readonly redact?: (text: string) => string;
   readonly faults?: Faults;
   /** Ends this process at once; what the faults 'crash-before' and 'crash-after' do. */
   readonly crash?: () => void;

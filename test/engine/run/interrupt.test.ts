@@ -210,6 +210,17 @@ describe('a bad day for the journal and the outputs', () => {
     expect(rig.events.find((event) => event.type === 'warning')).toMatchObject({ code: 'output-failed' });
   });
 
+  test('what is journaled passes the redactor; ids stay as they are', async () => {
+    const rig = new RunRig(planOf([read('hunter2x')]));
+    rig.options = { redact: (text) => text.replaceAll('hunter2x', '***') };
+    rig.target.reads.set('hunter2x', [{ echoed: { hunter2x: ['it is hunter2x'] } }]);
+    expect((await rig.exec()).exitCode).toBe(0);
+    expect(rig.events.find((event) => event.type === 'done')).toMatchObject({
+      id: 'hunter2x',
+      outputs: { echoed: { '***': ['it is ***'] } },
+    });
+  });
+
   test('a defect of a step type is a failure of the step, without a stack', async () => {
     const rig = new RunRig(planOf([read('look')]));
     rig.target.reads.set('look', [new TypeError('x is not a function')]);

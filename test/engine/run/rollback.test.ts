@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { StepError } from '../../../src/engine/step-type.ts';
 import { group, include, read, step } from '../../fakes/plan-nodes.ts';
 import { planOf } from '../../fakes/run-plan.ts';
 import { RunRig, ScriptedPrompt } from '../../fakes/run-rig.ts';
@@ -135,6 +136,35 @@ describe('the way back', () => {
     rig.target.verdicts.set('one', ['not-applied', 'conflict', 'conflict']);
     expect((await rig.exec()).exitCode).toBe(1);
     expect((await rig.resume('rollback')).exitCode).toBe(6);
+    expect(rig.target.log).toEqual(['do one']);
+  });
+});
+
+describe('policies', () => {
+  test('a failing proof is passed over when the step says continue', async () => {
+    const rig = new RunRig(
+      planOf([step('one', { onFailure: 'continue', verify: [read('check'), read('more')] }), step('two')]),
+    );
+    rig.target.script.set('one~verify/check', ['fail']);
+    const result = await rig.exec();
+    expect(result.exitCode).toBe(1);
+    expect(result.state.finished?.text).toBe('came to its end, but "check" failed');
+    expect(rig.target.log).toEqual(['do one', 'read one~verify/check', 'do two']);
+    expect((await rig.resume('rollback')).exitCode).toBe(5);
+    expect(rig.target.log.slice(3)).toEqual(['undo two', 'undo one']);
+  });
+
+  test('who is not let in any more does not start a rollback', async () => {
+    const rig = rigThatFails([step('one')]);
+    const refused = new StepError('forbidden', 'the API server says no', {
+      outcome: 'not-applied',
+      cause: Object.assign(new Error('Unauthorized'), { status: 401 }),
+    });
+    rig.target.script.set('boom', []);
+    rig.target.errors.set('boom', [refused]);
+    const result = await rig.exec();
+    expect(result.exitCode).toBe(1);
+    expect(result.state.failure).toMatchObject({ handling: 'stop', error: { code: 'unauthorized' } });
     expect(rig.target.log).toEqual(['do one']);
   });
 });
