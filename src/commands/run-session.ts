@@ -147,6 +147,7 @@ export async function driveRun(
       inputs: inputsOf(plan, secrets),
       state,
       journal,
+      redact: environment.redact.text,
       observers: [show, narrate, (event) => notifier.handle(redacted(event, environment.redact.text))],
       onSignal: (handler) => environment.onSignal(handler),
     });
