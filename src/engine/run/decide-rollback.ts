@@ -1,4 +1,5 @@
 import { undoOf } from '../plan/instance.ts';
+import type { Node } from '../read/runbook.ts';
 import type { Action } from './action.ts';
 import { finishOf } from './decide-finish.ts';
 import { settle } from './decide-settle.ts';
@@ -89,47 +90,40 @@ function undo(view: View, instance: Instance): void {
     add(view, { type: 'observe', phase: 'undo', key: `observe:${id}`, id });
     return;
   }
-  const node = requireNode(view.plan, id);
-  const kept = irreversible(node);
-  if (kept !== undefined) {
-    skip(view, id, { code: 'irreversible', why: kept });
-    return;
-  }
-  if (instance.markedDone) {
-    skip(view, id, { code: 'marked-done', why: 'it was marked as done by hand: undo it by hand' });
-    return;
-  }
-  if (instance.observed?.state === 'conflict') {
-    fail(view, id, {
-      code: 'conflict',
-      why: `somebody else has changed it since: ${instance.observed.evidence}`,
-    });
-    return;
-  }
   const own = undoContents(view.plan, id);
-  if (own.count === 0 && (instance.effect === undefined || isEmptyList(node.rollback))) {
-    skip(view, id, { code: 'nothing-to-undo', why: 'its rollback holds no steps' });
-    return;
-  }
-  if (own.count > 0) {
-    if (isComplete(containerIn(view.state, own.id), own))
-      add(view, { type: 'undo', part: 'close', key: `undo:${id}`, id });
-    else walk(view, own);
-    return;
-  }
-  if (instance.retryAt !== undefined && instance.undoFailures > 0 && instance.retryAt > view.now)
-    add(view, { type: 'sleep-until', key: `sleep:${id}`, id, until: instance.retryAt });
+  const instead = notUndone(requireNode(view.plan, id), instance, own.count);
+  if (instead !== undefined) add(view, { type: 'undo', key: `undo:${id}`, id, ...instead });
+  else if (own.count === 0) undoByType(view, instance);
+  else if (!isComplete(containerIn(view.state, own.id), own)) walk(view, own);
+  else add(view, { type: 'undo', part: 'close', key: `undo:${id}`, id });
+}
+
+function undoByType(view: View, { id, retryAt, undoFailures }: Instance): void {
+  if (undoFailures > 0 && retryAt !== undefined && retryAt > view.now)
+    add(view, { type: 'sleep-until', key: `sleep:${id}`, id, until: retryAt });
   else add(view, { type: 'undo', part: 'type', key: `undo:${id}`, id });
 }
 
-function isEmptyList(rollback: unknown): boolean {
-  return Array.isArray(rollback) && rollback.length === 0;
+interface NotUndone {
+  readonly part: 'skip' | 'fail';
+  readonly code: string;
+  readonly why: string;
 }
 
-function skip(view: View, id: string, because: { readonly code: string; readonly why: string }): void {
-  add(view, { type: 'undo', part: 'skip', key: `undo:${id}`, id, ...because });
+/** Why something that took effect is left as it is; undefined: it is undone. */
+function notUndone(node: Node, instance: Instance, ownSteps: number): NotUndone | undefined {
+  const kept = irreversible(node);
+  if (kept !== undefined) return { part: 'skip', code: 'irreversible', why: kept };
+  if (instance.markedDone)
+    return { part: 'skip', code: 'marked-done', why: 'it was marked as done by hand: undo it by hand' };
+  if (instance.observed?.state === 'conflict') {
+    const why = `somebody else has changed it since: ${instance.observed.evidence}`;
+    return { part: 'fail', code: 'conflict', why };
+  }
+  const empty = ownSteps === 0 && (instance.effect === undefined || Array.isArray(node.rollback));
+  return empty ? { part: 'skip', code: 'nothing-to-undo', why: 'its rollback holds no steps' } : undefined;
 }
 
-function fail(view: View, id: string, because: { readonly code: string; readonly why: string }): void {
+function fail(view: View, id: string, because: Omit<NotUndone, 'part'>): void {
   add(view, { type: 'undo', part: 'fail', key: `undo:${id}`, id, ...because });
 }
