@@ -4,6 +4,7 @@ import { parsePlan } from '../engine/plan/artefact.ts';
 import { planDrift, sayDrift } from '../engine/plan/drift.ts';
 import { type Planned, planExitCode } from '../engine/plan/make-plan.ts';
 import type { Plan } from '../engine/plan/plan.ts';
+import { JournalError } from '../engine/run/run-error.ts';
 import { type OpenRun, openRun } from '../engine/run/session.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { planCounts, planText } from '../output/plan-text.ts';
@@ -148,6 +149,20 @@ function savedPlan(
   }
 }
 
+/** A run that cannot be kept is not begun: without a journal nobody could resume it or roll it back. */
+function begin(runs: string, request: Parameters<typeof openRun>[0]): OpenRun {
+  try {
+    return openRun(request);
+  } catch (error) {
+    if (!(error instanceof Error) || (!('code' in error) && !(error instanceof JournalError))) throw error;
+    throw new CommandError(
+      exitCodes.journal,
+      `the run cannot be kept in ${runs}: ${error.message}; nothing was changed`,
+      'free space there or mend the folder, or name another one with --state-dir',
+    );
+  }
+}
+
 async function run(name: string, options: Options, environment: Environment): Promise<ExitCode> {
   const end = windowEnd(options);
   const saved = savedPlan(name, environment);
@@ -169,7 +184,7 @@ async function run(name: string, options: Options, environment: Environment): Pr
   const clock = {
     now: () => (plan.sandbox !== undefined && world === ready.world ? startedAt : world.services.clock.now()),
   };
-  const open: OpenRun = openRun({
+  const open: OpenRun = begin(runs, {
     runs,
     id,
     session,

@@ -1,9 +1,10 @@
-import type { Inventory } from '../engine/read/inventory.ts';
+import type { Inventory, InventoryService } from '../engine/read/inventory.ts';
+import { exitCodes } from '../exit-code.ts';
 import type { Sandbox } from '../sandbox/open.ts';
 import type { Prompt } from '../services/prompt.ts';
 import { readOnly } from '../services/read-only.ts';
 import type { ReadServices, Services } from '../services/services.ts';
-import { type Environment, type OptionSpec, type Options, UsageError } from './command.ts';
+import { CommandError, type Environment, type OptionSpec, type Options, UsageError } from './command.ts';
 
 /** The outside world that one command works with: real, or simulated. */
 export interface CommandWorld {
@@ -66,6 +67,32 @@ export function faultsOf(options: Options): readonly string[] {
   return Array.isArray(options.fault) ? (options.fault as readonly string[]) : [];
 }
 
+async function openSimulated(
+  wanted: { readonly seed: number; readonly faults: readonly string[]; readonly dir: string | undefined },
+  inventory: readonly InventoryService[],
+): Promise<Sandbox> {
+  const [{ openSandbox }, { parseFault }, { SandboxError }] = await Promise.all([
+    import('../sandbox/open.ts'),
+    import('../sandbox/faults.ts'),
+    import('../sandbox/world-file.ts'),
+  ]);
+  const explained = <T>(work: () => T, explain: (message: string, hint: string) => Error): T => {
+    try {
+      return work();
+    } catch (error) {
+      throw error instanceof SandboxError ? explain(error.message, error.hint) : error;
+    }
+  };
+  const faults = explained(
+    () => wanted.faults.map(parseFault),
+    (message, hint) => new UsageError(message, hint),
+  );
+  return explained(
+    () => openSandbox({ dir: wanted.dir, seed: wanted.seed, faults, inventory }),
+    (message, hint) => new CommandError(exitCodes.journal, message, hint),
+  );
+}
+
 /** `dir`: where a sandbox keeps its world; undefined: in memory. */
 export async function openWorld(
   request: {
@@ -82,16 +109,7 @@ export async function openWorld(
   const interactive = isInteractive(environment);
   const { createTerminalPrompt } = await import('../services/prompt-terminal.ts');
   if (wanted !== undefined) {
-    const [{ openSandbox }, { parseFault }] = await Promise.all([
-      import('../sandbox/open.ts'),
-      import('../sandbox/faults.ts'),
-    ]);
-    const sandbox = openSandbox({
-      dir: wanted.dir,
-      seed: wanted.seed,
-      faults: wanted.faults.map(parseFault),
-      inventory: entries,
-    });
+    const sandbox = await openSimulated(wanted, entries);
     return {
       services: sandbox.services,
       readServices: readOnly(sandbox.services),

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { onTestFinished } from 'vitest';
 
 const root = path.dirname(path.dirname(import.meta.dirname));
-export const cli = path.join(root, 'dist', 'cli.js');
+/** `RUNBOOK_CLI` names another build of it, for instance an installed one. */
+export const cli = process.env.RUNBOOK_CLI ?? path.join(root, 'dist', 'cli.js');
 
 export interface Finished {
   readonly code: number | null;
