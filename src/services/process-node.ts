@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { CappedOutput } from './capped-output.ts';
@@ -67,9 +67,9 @@ async function runCommand(run: Run): Promise<CommandResult> {
       outcome: 'not-applied',
     });
   }
-  const child = start(run);
+  const { child, failure } = await start(run);
   const { pid } = child;
-  if (pid === undefined) throw notStarted(command, await spawnFailure(child));
+  if (pid === undefined) throw notStarted(command, await failure);
   const group = processGroup(pid, run);
   const stdout = collect(child.stdout, command, 'stdout');
   const stderr = collect(child.stderr, command, 'stderr');
@@ -132,28 +132,38 @@ function check({ command, environment }: Run): void {
   }
 }
 
+/** The child is a promise too, which must not be awaited by accident: its exit and its streams are followed one by one. */
+interface Started {
+  readonly child: ChildProcess;
+  /** The system's code for why it did not start. */
+  readonly failure: Promise<string>;
+}
+
 /**
- * Node's own spawn: with its cheapest options `execa` adds a quarter to the cost of a short program, and what it
- * offers beyond (killing, buffering, errors that quote the arguments) is done otherwise here.
+ * execa starts the program; what ends it (the whole group), what is kept of its output and what its errors say (never the
+ * arguments) is ours.
  */
-function start({ command, environment }: Run): ChildProcess {
+async function start({ command, environment }: Run): Promise<Started> {
+  const { execa } = await import('execa');
   try {
-    return spawn(command.file, [...command.args], {
+    const child = execa(command.file, [...command.args], {
       detached: true,
       shell: false,
+      cleanup: false,
+      buffer: false,
+      reject: false,
+      extendEnv: false,
       env: { ...environment },
-      stdio: [command.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      stdin: command.stdin === undefined ? 'ignore' : 'pipe',
       ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
     });
+    return {
+      child: child as unknown as ChildProcess,
+      failure: child.then((result) => result.code ?? 'unknown cause'),
+    };
   } catch (cause) {
     throw notStarted(command, codeOf(cause));
   }
-}
-
-function spawnFailure(child: ChildProcess): Promise<string> {
-  return new Promise((resolve) => {
-    child.once('error', (cause) => resolve(codeOf(cause)));
-  });
 }
 
 function codeOf(cause: unknown): string {
