@@ -78,7 +78,6 @@ export async function gatherInputs(
     throw new CommandError(
       exitCodes.invalid,
       `${resolved.problems.length === 1 ? 'an input is' : `${resolved.problems.length} inputs are`} not right; nothing was started`,
-      `'runbook plan ${runbook.name}' with the same inputs shows what would happen`,
     );
   }
   const inputs: [string, PlannedInput][] = [];

@@ -13,12 +13,17 @@ export const renderers: Readonly<Record<string, () => Promise<RendererFactory>>>
   },
 };
 
+/** Without a terminal there is nothing to draw on; the text is the same. */
+function possible(asked: string, terminal: boolean): string {
+  return asked === 'live' && !terminal ? 'plain' : asked;
+}
+
 /** `--output` wins; otherwise a terminal gets the live view, everything else plain lines. */
 export function chooseRenderer(
   asked: string | undefined,
   facts: { readonly terminal: boolean; readonly env: Readonly<Record<string, string | undefined>> },
 ): string {
-  if (asked !== undefined) return asked;
+  if (asked !== undefined) return possible(asked, facts.terminal);
   const { CI, TERM } = facts.env;
   return facts.terminal && TERM !== 'dumb' && (CI === undefined || CI === '' || CI === 'false')
     ? 'live'

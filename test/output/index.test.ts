@@ -7,6 +7,8 @@ test.each([
   ['CI gets lines', undefined, true, { CI: 'true' }, 'plain'],
   ['a dumb terminal gets lines', undefined, true, { TERM: 'dumb' }, 'plain'],
   ['--output wins', 'json', true, {}, 'json'],
+  ['--output live wins over CI', 'live', true, { CI: 'true' }, 'live'],
+  ['--output live without a terminal is lines', 'live', false, {}, 'plain'],
 ])('%s', (_what, asked, terminal, env, chosen) => {
   expect(chooseRenderer(asked, { terminal, env })).toBe(chosen);
 });
