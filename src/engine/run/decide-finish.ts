@@ -75,7 +75,7 @@ function verdictOf(view: View, ending: Ending): Verdict {
       return {
         outcome: 'unknown',
         exitCode: exitCodes.unknown,
-        text: `nobody knows whether "${nameOf(state, state.unknown?.id)}" took effect: ${state.unknown?.error.message ?? ''}. Look at it, then: runbook resume ${state.run}`,
+        text: `nobody knows whether "${nameOf(state, state.unknown?.id)}" took effect: ${state.unknown?.error.message ?? ''}. Look at it, then: runbook resume ${state.run}; once it is done by hand, with --mark-done ${state.unknown?.id ?? 'STEP'} --reason '…'`,
       };
     case 'failed':
       return failed(view);

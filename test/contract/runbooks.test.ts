@@ -1,0 +1,84 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { cli, createRig, type Rig } from '../cli/rig.ts';
+
+const root = path.dirname(path.dirname(import.meta.dirname));
+const plans = path.join(import.meta.dirname, 'plans');
+
+/** What an operator would give; runbooks that are not named here take nothing. */
+const inputs: Readonly<Record<string, readonly string[]>> = {
+  'bring-online': ['service=nvcf-api'],
+  'collect-logs': ['service=nvcf-api', 'tail=5'],
+  'describe-service': ['service=openbao'],
+  'restart-namespace': ['namespace=api-keys'],
+  'restart-service': ['service=nvcf-api'],
+  'restart-workload': [
+    'service=notary',
+    'namespace=nvcf',
+    'kind=Deployment',
+    'resource=notary-service',
+    'selector=app.kubernetes.io/name=helm-nvcf-notary-service',
+  ],
+  'scale-service': ['service=invocation-service', 'replicas=3'],
+  'take-offline': ['service=nvcf-api'],
+};
+
+const names = readdirSync(path.join(root, 'runbooks'))
+  .filter((file) => file !== 'services.yaml')
+  .map((file) => file.replace(/\.yaml$/, ''));
+
+/** Cells of the matrix besides the one of the golden: the runbook's other ways. */
+const otherWays: readonly (readonly [string, ...string[]])[] = [
+  ['restart-service', 'service=openbao'],
+  ['restart-service', 'service=nats'],
+  ['restart-namespace', 'namespace=vault-system'],
+  ['take-offline', 'service=nats', 'acceptOutage=true'],
+];
+
+function given(name: string, values = inputs[name] ?? []): readonly string[] {
+  return [name, '--sandbox', ...values.flatMap((value) => ['--input', value])];
+}
+
+async function planOf(rig: Rig, name: string): Promise<string> {
+  const { code, stdout, stderr } = await rig.run(['plan', ...given(name)]);
+  expect(stderr).toBe('');
+  // Where it is installed differs from machine to machine.
+  return `${stdout.replaceAll(`${path.dirname(path.dirname(cli))}/`, '')}\nexit ${code}\n`;
+}
+
+describe.each(names)('runbooks/%s.yaml', (name) => {
+  test('is valid, without a warning', async () => {
+    const { code, stdout } = await createRig().run(['validate', name]);
+    expect(stdout).toMatch(new RegExp(`^\\S*${name}\\.yaml is valid\\n$`));
+    expect(code).toBe(0);
+  });
+
+  test('plans on the sandbox as the golden says', async () => {
+    const golden = path.join(plans, `${name}.txt`);
+    const text = await planOf(createRig(), name);
+    if (process.env.UPDATE_PLANS === '1') writeFileSync(golden, text);
+    expect(existsSync(golden), 'run once with UPDATE_PLANS=1 and read what it says').toBe(true);
+    expect(text).toBe(readFileSync(golden, 'utf8'));
+  });
+});
+
+test.each(names.filter((name) => name !== 'bring-online'))(
+  '%s runs on the sandbox to its end',
+  async (name) => {
+    const { code, stderr } = await createRig().run(['exec', ...given(name), '--yes']);
+    expect(stderr).toMatch(/^\d\d:\d\d:\d\d {2}done /m);
+    expect(code, stderr).toBe(0);
+  },
+);
+
+test('bring-online says that nothing was remembered when take-offline did not run', async () => {
+  const { code, stderr } = await createRig().run(['exec', ...given('bring-online'), '--yes']);
+  expect(stderr).toContain('runbook.io/replicas-before');
+  expect(code).toBe(4);
+});
+
+test.each(otherWays)('%s with %s runs on the sandbox to its end', async (name, ...values) => {
+  const { code, stderr } = await createRig().run(['exec', ...given(name, values), '--yes']);
+  expect(code, stderr).toBe(0);
+});
