@@ -131,9 +131,8 @@ const troubles: readonly {
 ];
 
 const commands = [
-  ['plan', 'restart-service', '--input', 'service=nvcf-api'],
   ['exec', 'restart-service', '--input', 'service=nvcf-api', '--yes'],
-  ['exec', 'check-health'],
+  ['plan', 'check-health'],
   ['unlock', 'nvcf/nvcf-api'],
 ];
 

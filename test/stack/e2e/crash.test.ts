@@ -60,6 +60,25 @@ verifications:
 `;
 }
 
+/** A new pod template whose probe lets nobody be ready for so many seconds. */
+function slowChange({ namespace: where, name }: Workload, seconds: number): string {
+  const probe = { exec: { command: ['/bin/true'] }, initialDelaySeconds: seconds, periodSeconds: 1 };
+  const patch = { spec: { template: { spec: { containers: [{ name: 'main', readinessProbe: probe }] } } } };
+  return `apiVersion: runbook/v1
+name: slow-change
+title: A slow change
+description: Changes the pod template of one Deployment.
+risk: low
+locks: [${where}/${name}]
+steps:
+  - id: probe
+    name: Probe the container
+    uses: kubectl.patch
+    with: {kind: Deployment, name: ${name}, namespace: ${where}, patch: ${JSON.stringify(patch)}}
+    timeout: 2m
+`;
+}
+
 interface Scene {
   readonly workload: Workload;
   readonly operator: Operator;
@@ -92,7 +111,7 @@ const finalShape = {
 
 /** Places within the run, about evenly spread, the remainder up to the seed. */
 function places(count: number, seed: number): number[] {
-  const [first, last] = [3, 58];
+  const [first, last] = [3, 50];
   const stride = (last - first) / count;
   return Array.from({ length: count }, (_, n) =>
     Math.floor(first + n * stride + (seed % Math.floor(stride))),
@@ -106,7 +125,7 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<voi
   const worker = async () => {
     for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item);
   };
-  await Promise.all(Array.from({ length: 5 }, worker));
+  await Promise.all(Array.from({ length: 6 }, worker));
 }
 
 describe(`killed with SIGKILL (seed ${seed})`, () => {
@@ -178,4 +197,35 @@ describe('told to stop', () => {
       expect(await effects(here)).toHaveLength(3);
     },
   );
+
+  test('twice, it lets the running rollout alone and exits 130 soon; rollback puts everything back', async () => {
+    const here = await scene('twice');
+    const before = shapeOf(await deployment(admin, here.workload));
+    const file = here.operator.write('slow.yaml', slowChange(here.workload, 10));
+    const run = here.operator.start(['exec', file, '--yes', '--output', 'json']);
+    await run.event((event) => event.type === 'progress' && event.text.includes('old pods'));
+    run.signal('SIGINT');
+    await run.event((event) => event.type === 'interrupted' && event.count === 1);
+    const second = Date.now();
+    run.signal('SIGINT');
+    const { code, stderr } = await run.finished;
+    expect(code, stderr).toBe(130);
+    expect(Date.now() - second).toBeLessThan(5_000);
+    const back = await here.operator.run(['rollback', 'last', '--yes']);
+    expect(back.code, back.stderr).toBe(5);
+    expect(shapeOf(await settled(admin, here.workload))).toEqual(before);
+  });
+
+  test('three times, it is over at once and says that the outcome is unknown; resume finds it out', async () => {
+    const here = await scene('thrice');
+    const file = here.operator.write('slow.yaml', slowChange(here.workload, 3));
+    const run = here.operator.start(['exec', file, '--yes', '--output', 'json']);
+    await run.event((event) => event.type === 'progress' && event.text.includes('old pods'));
+    for (let count = 1; count <= 3; count += 1) run.signal('SIGINT');
+    const { code, stdout } = await run.finished;
+    expect(code, stdout).toBe(130);
+    const resumed = await here.operator.run(['resume', 'last']);
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(await effects(here)).toEqual(['patch thrice']);
+  });
 });

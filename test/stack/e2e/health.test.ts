@@ -1,4 +1,4 @@
-import { afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Connection, connect } from '../api.ts';
 import { ensureUp, reset, type Stack } from '../control.ts';
 import { waitFor } from '../shell.ts';
@@ -13,7 +13,7 @@ beforeAll(async () => {
   admin = connect(stack.kubeconfig);
 });
 
-afterEach(reset);
+afterAll(reset);
 
 const notary = { namespace: 'nvcf', name: 'notary-service' };
 
@@ -57,6 +57,7 @@ test('check-health names a service without pods, and exits 1', async () => {
   expect(stdout).toMatch(/^notary .* no .*0\/0/m);
   expect(stdout).toMatch(/^nvcf-api .* yes +complete /m);
   expect(stderr).toContain('notary');
+  await scale(1);
 });
 
 test('take-offline remembers how many pods there were, and bring-online brings as many back', async () => {
@@ -74,17 +75,18 @@ test('take-offline remembers how many pods there were, and bring-online brings a
   expect(await replicasOf()).toEqual({ wanted: 2, ready: 2, remembered: undefined });
 });
 
-test.each(['cassandra', 'nats', 'openbao'])(
-  'take-offline refuses %s without acceptOutage',
-  async (service) => {
-    const { code, stdout, stderr } = await createOperator(stack.kubeconfig).run([
+test('take-offline refuses Cassandra, NATS and OpenBao without acceptOutage', async () => {
+  const refused = ['cassandra', 'nats', 'openbao'].map(async (service) => {
+    const operator = createOperator(stack.kubeconfig);
+    const { code, stdout, stderr } = await operator.run([
       'exec',
       'take-offline',
       '--input',
       `service=${service}`,
       '--yes',
     ]);
-    expect(code).toBe(4);
-    expect(`${stdout}\n${stderr}`).toContain('acceptOutage=true');
-  },
-);
+    expect(code, service).toBe(4);
+    expect(`${stdout}\n${stderr}`, service).toContain('acceptOutage=true');
+  });
+  await Promise.all(refused);
+});

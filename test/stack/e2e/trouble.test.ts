@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Connection, connect } from '../api.ts';
-import { ensureUp, restartApiServer, type Stack } from '../control.ts';
+import { ensureUp, restartApiServer, type Stack, startApiServer, stopApiServer } from '../control.ts';
 import { accepted, recordAudit } from './audit.ts';
 import { createOperator, stackTraceIn } from './rig.ts';
 import {
@@ -112,6 +112,40 @@ test('a run survives a restart of the API server in the middle of its rollout', 
   const target = { resource: 'deployments', namespace };
   const patches = accepted(await audit.entries(), target).filter((text) => text === 'patch survivor');
   expect(patches).toHaveLength(1);
+});
+
+test('while the API server is away nothing goes on, and every command says so; then resume finishes', async () => {
+  const workload = await createWorkload(admin, namespace, 'cut-off');
+  const audit = recordAudit(admin);
+  const operator = createOperator(stack.kubeconfig);
+  const file = operator.write('restart.yaml', oneChange('cut-off', { uses: 'kubectl.rollout-restart' }));
+  const killed = await operator.run(['exec', file, '--yes'], { RUNBOOK_FAILPOINT: 'after:intended' });
+  expect(killed.signal, killed.stderr).toBe('SIGKILL');
+  await stopApiServer();
+  try {
+    const commands = [
+      ['resume', 'last'],
+      ['verify', 'last', '--cluster'],
+      ['plan', file],
+    ];
+    for (const command of commands) {
+      const { code, stdout, stderr } = await operator.run(command);
+      expect({ command, code, trace: stackTraceIn(`${stdout}\n${stderr}`) }, stderr).toEqual({
+        command,
+        code: 4,
+        trace: undefined,
+      });
+      expect(`${stdout}\n${stderr}`).toContain('the connection was refused');
+    }
+    expect((await operator.run(['verify', 'last'])).code).toBe(0);
+  } finally {
+    await startApiServer();
+  }
+  const resumed = await operator.run(['resume', 'last']);
+  expect(resumed.code, resumed.stderr).toBe(0);
+  await settled(admin, workload);
+  const patches = accepted(await audit.entries(), { resource: 'deployments', namespace });
+  expect(patches.filter((text) => text === 'patch cut-off')).toHaveLength(1);
 });
 
 test('an object that somebody deletes during the step ends the run with that cause', async () => {
