@@ -178,25 +178,26 @@ describe(`killed with SIGKILL (seed ${seed})`, () => {
 });
 
 describe('told to stop', () => {
-  test.each(['SIGINT', 'SIGTERM'] as const)(
-    'by one %s, it finishes the change it is at and exits 130; resume does the rest',
-    async (signal) => {
-      const here = await scene(signal.toLowerCase());
-      const run = here.operator.start(['exec', here.file, '--yes', '--output', 'json']);
-      await run.event((event) => event.type === 'intended' && event.id === 'colour');
-      run.signal(signal);
-      const { code, events, stderr } = await run.finished;
-      expect(code, stderr).toBe(130);
-      expect(
-        events.filter(({ type }) => type === 'intended').map((event) => 'id' in event && event.id),
-      ).toEqual(['more', 'colour']);
-      expect(await effects(here)).toHaveLength(2);
-      const resumed = await here.operator.run(['resume', 'last']);
-      expect(resumed.code, resumed.stderr).toBe(0);
-      expect(shapeOf(await settled(admin, here.workload))).toMatchObject(finalShape);
-      expect(await effects(here)).toHaveLength(3);
-    },
-  );
+  async function stopOnce(signal: 'SIGINT' | 'SIGTERM'): Promise<void> {
+    const here = await scene(signal.toLowerCase());
+    const run = here.operator.start(['exec', here.file, '--yes', '--output', 'json']);
+    await run.event((event) => event.type === 'intended' && event.id === 'colour');
+    run.signal(signal);
+    const { code, events, stderr } = await run.finished;
+    expect(code, stderr).toBe(130);
+    expect(
+      events.filter(({ type }) => type === 'intended').map((event) => 'id' in event && event.id),
+    ).toEqual(['more', 'colour']);
+    expect(await effects(here)).toHaveLength(2);
+    const resumed = await here.operator.run(['resume', 'last']);
+    expect(resumed.code, resumed.stderr).toBe(0);
+    expect(shapeOf(await settled(admin, here.workload))).toMatchObject(finalShape);
+    expect(await effects(here)).toHaveLength(3);
+  }
+
+  test('once, it finishes the change it is at and exits 130; resume does the rest', async () => {
+    await Promise.all([stopOnce('SIGINT'), stopOnce('SIGTERM')]);
+  });
 
   test('twice, it lets the running rollout alone and exits 130 soon; rollback puts everything back', async () => {
     const here = await scene('twice');
