@@ -28,7 +28,8 @@ function prune(options: Options, environment: Environment): number {
   const runs = runsFolder(options, environment);
   const before = createSystemClock().now() - age;
   const gone = listRuns(runs, viewer(environment)).filter(
-    (run) => isOver(run) && Date.parse(run.last?.time ?? '') < before,
+    (run) =>
+      isOver(run) && Date.parse((run.opened?.sandbox === true ? run.begun : run.last?.time) ?? '') < before,
   );
   for (const { id } of gone) {
     removeRun(runs, id, viewer(environment));

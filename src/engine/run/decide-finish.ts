@@ -115,7 +115,7 @@ function failed(view: View): Verdict {
   return {
     outcome: 'precondition-failed',
     exitCode: exitCodes.preconditionFailed,
-    text: `${text}. Nothing was changed`,
+    text: `${text.replace(/\.$/, '')}. Nothing was changed`,
   };
 }
 

@@ -10,6 +10,8 @@ import { isRunId, readRun, runFolder, type StoredRun } from './run-folder.ts';
 export interface RunSummary {
   readonly id: string;
   readonly folder: string;
+  /** When it began by the clock of this machine, ISO 8601; '' when the journal does not say. */
+  readonly begun: string;
   readonly opened: Extract<RunEvent, { type: 'run-opened' }> | undefined;
   readonly last: RunEvent | undefined;
   /** The process that works on it now. */
@@ -31,11 +33,11 @@ export function listRuns(runs: string, viewer: Viewer): readonly RunSummary[] {
     .filter((entry) => entry.isDirectory() && isRunId(entry.name))
     .filter((entry) => fs.existsSync(path.join(runs, entry.name, journalName)))
     .map((entry) => summarize(runs, entry.name, viewer))
-    .sort((one, other) => startOf(other).localeCompare(startOf(one)));
+    .sort((one, other) => other.begun.localeCompare(one.begun));
 }
 
 /** The clock of a sandbox is its own: when such a run really began is when its plan was written. */
-function startOf({ opened, folder }: RunSummary): string {
+function beginning(folder: string, opened: RunSummary['opened']): string {
   if (opened?.sandbox !== true) return opened?.time ?? '';
   const plan = fs.statSync(path.join(folder, 'plan.json'), { throwIfNoEntry: false });
   return plan?.mtime.toISOString() ?? opened.time;
@@ -48,7 +50,7 @@ function summarize(runs: string, id: string, viewer: Viewer): RunSummary {
   const opened = first?.type === 'run-opened' ? first : undefined;
   const whole = opened !== undefined && last !== undefined;
   const problem = whole ? undefined : 'its journal does not begin or end with a whole record';
-  return { id, folder, opened, last, owner, problem };
+  return { id, folder, begun: beginning(folder, opened), opened, last, owner, problem };
 }
 
 const headSize = 64 * 1024;
