@@ -61,6 +61,6 @@ describe('the packed tarball', () => {
       'utf8',
     );
     for (const name of ['yaml', 'handlebars', 'commander', 'listr2', 'execa', '@kubernetes/client-node'])
-      expect(licences).toContain(`\n${name} `);
+      expect(`\n${licences}`).toContain(`\n${name} `);
   });
 });
