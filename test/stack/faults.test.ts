@@ -34,7 +34,7 @@ describe('OpenBao', () => {
       async () => (await onePod(admin, 'vault-system', 'openbao-active=true')).metadata?.name === active,
       {
         what: 'the label of the active pod',
-        seconds: 30,
+        seconds: 180,
       },
     );
   });
@@ -51,13 +51,13 @@ describe('OpenBao', () => {
         );
         return isReady(found) && found;
       },
-      { what: 'the sealed pod to be ready', seconds: 30 },
+      { what: 'the sealed pod to be ready', seconds: 180 },
     );
     expect((await openBaoStatus()).find(({ pod: name }) => name === pod.metadata?.name)?.sealed).toBe(true);
     releaseOpenBao();
     await waitFor(async () => (await openBaoStatus()).every(({ sealed }) => sealed === false), {
       what: 'the sidecar to unseal',
-      seconds: 60,
+      seconds: 180,
     });
   });
 
@@ -66,7 +66,7 @@ describe('OpenBao', () => {
     await sealOpenBao(before);
     await waitFor(async () => (await openBaoStatus()).some(({ active, pod }) => active && pod !== before), {
       what: 'another active pod',
-      seconds: 60,
+      seconds: 180,
     });
     await reset();
   });
@@ -81,7 +81,7 @@ describe('the API server', () => {
         const found = readAuditLog(offset).entries.filter(({ objectRef }) => objectRef?.namespace === 'sis');
         return found.length > 0 && found;
       },
-      { what: 'the audit entry', seconds: 10 },
+      { what: 'the audit entry', seconds: 180 },
     );
     expect(entries).toMatchObject([
       { verb: 'list', user: { username: 'runbook-admin' }, responseStatus: { code: 200 } },

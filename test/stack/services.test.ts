@@ -121,7 +121,7 @@ describe('a pod', () => {
         (await podsOf(admin, 'nvcf', 'app.kubernetes.io/name=helm-nvcf-notary-service')).length === 2,
       {
         what: 'the second pod',
-        seconds: 30,
+        seconds: 180,
       },
     );
     await reset();
@@ -141,7 +141,7 @@ describe('changes', () => {
     await patch({ ...target, spec: { template } });
     await waitFor(async () => isSettled(await admin.objects.read<V1Deployment>(target)), {
       what: 'the roll-out',
-      seconds: 60,
+      seconds: 180,
     });
     const after = await onePod(admin, 'nvcf', 'app.kubernetes.io/name=helm-nvcf-invocation-service');
     expect(after.metadata?.name).not.toBe(before.metadata?.name);
@@ -167,7 +167,7 @@ describe('changes', () => {
         const pod = await onePod(admin, 'nats-system', 'statefulset.kubernetes.io/pod-name=nats-1');
         return pod.metadata?.uid !== before.metadata?.uid && isReady(pod);
       },
-      { what: 'a new nats-1', seconds: 60 },
+      { what: 'a new nats-1', seconds: 180 },
     );
   });
 });

@@ -21,7 +21,7 @@ export function recordAudit(connection: Connection): Recording {
           const found = readAuditLog(since).entries;
           return found.some(({ requestURI }) => decodeURIComponent(requestURI).includes(marker)) && found;
         },
-        { what: 'the audit log to catch up', seconds: 10 },
+        { what: 'the audit log to catch up', seconds: 180 },
       );
       // A watch is logged when it begins and again when it ends.
       return entries.filter((entry) => entry.user.username === user && entry.stage === 'ResponseComplete');

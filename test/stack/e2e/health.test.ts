@@ -51,7 +51,7 @@ test('check-health of a healthy cluster exits 0 and has a row for each service',
 
 test('check-health names a service without pods, and exits 1', async () => {
   await scale(0);
-  await waitFor(async () => (await replicasOf()).ready === 0, { what: 'the pods to go', seconds: 30 });
+  await waitFor(async () => (await replicasOf()).ready === 0, { what: 'the pods to go', seconds: 180 });
   const { code, stdout, stderr } = await createOperator(stack.kubeconfig).run(['exec', 'check-health']);
   expect(code, `${stdout}\n${stderr}`).toBe(1);
   expect(stdout).toMatch(/^notary .* no .*0\/0/m);
@@ -62,7 +62,7 @@ test('check-health names a service without pods, and exits 1', async () => {
 
 test('take-offline remembers how many pods there were, and bring-online brings as many back', async () => {
   await scale(2);
-  await waitFor(async () => (await replicasOf()).ready === 2, { what: 'two pods', seconds: 60 });
+  await waitFor(async () => (await replicasOf()).ready === 2, { what: 'two pods', seconds: 180 });
   const operator = createOperator(stack.kubeconfig);
   const input = ['--input', 'service=notary', '--yes'];
   const offline = await operator.run(['exec', 'take-offline', ...input]);

@@ -59,7 +59,7 @@ export async function settled(admin: Connection, workload: Workload): Promise<V1
       const pods = await podsOf(admin, workload);
       return isSettled(found) && pods.length === found.spec?.replicas && found;
     },
-    { what: `${workload.name} to settle`, seconds: 60 },
+    { what: `${workload.name} to settle`, seconds: 180 },
   );
 }
 
