@@ -1,11 +1,12 @@
 import { approve as approveStep } from '../engine/run/session.ts';
 import { exitCodes } from '../exit-code.ts';
 import { createSystemClock } from '../services/clock-system.ts';
+import { isAlive } from '../services/process-identity.ts';
 import { type Command, UsageError } from './command.ts';
 import { asCommandError } from './continue-run.ts';
 import { failpoint } from './failpoint.ts';
 import { loadInventory, servicesOption } from './inventory-file.ts';
-import { loadRun, ownerIsAlive, runsFolder, sessionOf, stateOption } from './run-store.ts';
+import { loadRun, runsFolder, sessionOf, stateOption } from './run-store.ts';
 import { clusterOptions, openWorld } from './world.ts';
 
 export const approve: Command = {
@@ -48,7 +49,7 @@ export const approve: Command = {
         id,
         session: sessionOf(environment, user),
         time: () => new Date(clock.now()).toISOString(),
-        isAlive: ownerIsAlive,
+        isAlive,
         failpoint: failpoint(environment),
         step,
         reason: options.reason,

@@ -75,7 +75,6 @@ async function parse(
   program.configureOutput({
     writeOut: (text) => environment.streams.data(text),
     writeErr: (text) => environment.streams.info(text),
-    outputError: (text, write) => write(text.replace(/^error: /, 'error: ')),
   });
   program.showHelpAfterError(`hint: 'runbook ${command.name} --help' shows what it takes`);
   for (const argument of command.arguments) {

@@ -8,13 +8,14 @@ import { RunFolderError, readRunbookFiles, type StoredRun } from '../engine/run/
 import { CannotContinueError, type Continuation, continueRun } from '../engine/run/session.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { outputsText } from '../output/outputs-text.ts';
+import { isAlive } from '../services/process-identity.ts';
 import { CommandError, type Environment, type Options } from './command.ts';
 import { windowEnd } from './exec.ts';
 import { failpoint } from './failpoint.ts';
 import { gatherSecrets } from './inputs.ts';
 import { loadInventory, servicesOption } from './inventory-file.ts';
 import { driveRun, runOptions } from './run-session.ts';
-import { loadRun, ownerIsAlive, runsFolder, sessionOf, stateOption } from './run-store.ts';
+import { loadRun, runsFolder, sessionOf, stateOption } from './run-store.ts';
 import { type CommandWorld, clusterOptions, isInteractive, openWorld } from './world.ts';
 
 export const continueOptions = [
@@ -157,7 +158,7 @@ export async function goOn(
       id,
       session,
       time: () => new Date(world.services.clock.now()).toISOString(),
-      isAlive: ownerIsAlive,
+      isAlive,
       failpoint: failpoint(environment),
       mode: request.mode,
       adopt: options.adopt === true,

@@ -9,6 +9,7 @@ import { type OpenRun, openRun } from '../engine/run/session.ts';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
 import { planCounts, planText } from '../output/plan-text.ts';
 import { safeLine } from '../output/safe-text.ts';
+import { isAlive } from '../services/process-identity.ts';
 import { type Command, CommandError, type Environment, type Options, UsageError } from './command.ts';
 import { failpoint } from './failpoint.ts';
 import { history } from './history.ts';
@@ -19,7 +20,7 @@ import { inputOptions, showPlan } from './plan.ts';
 import { prepare } from './prepare.ts';
 import { newRunId } from './run-id.ts';
 import { driveRun, runOptions } from './run-session.ts';
-import { ownerIsAlive, runsFolder, sessionOf, stateOption } from './run-store.ts';
+import { runsFolder, sessionOf, stateOption } from './run-store.ts';
 import { readRunbookFile } from './runbook-file.ts';
 import {
   type CommandWorld,
@@ -189,7 +190,7 @@ async function run(name: string, options: Options, environment: Environment): Pr
     id,
     session,
     time: () => new Date(clock.now()).toISOString(),
-    isAlive: ownerIsAlive,
+    isAlive,
     failpoint: failpoint(environment),
     plan,
     files: ready.files,

@@ -39,8 +39,8 @@ function inputsFile(options: Options, environment: Environment): Json | undefine
   throw new CommandError(exitCodes.invalid, `the file of inputs ${name} is not valid`);
 }
 
-function sayProblem({ input, message, hint }: InputProblem): string {
-  return `error: ${safeBlock(message)}${hint === undefined ? '' : `\nhint: ${safeBlock(hint)}`}${input === '' ? '' : ''}\n`;
+function sayProblem({ message, hint }: InputProblem): string {
+  return `error: ${safeBlock(message)}${hint === undefined ? '' : `\nhint: ${safeBlock(hint)}`}\n`;
 }
 
 function serviceJson(service: InventoryService): Json & object {

@@ -2,7 +2,6 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import type { Session } from '../engine/run/event.ts';
 import { listRuns, type RunSummary } from '../engine/run/list-runs.ts';
-import type { Owner } from '../engine/run/owner.ts';
 import { isRunId, RunFolderError, readRun, type StoredRun } from '../engine/run/run-folder.ts';
 import { exitCodes } from '../exit-code.ts';
 import { identify, isAlive } from '../services/process-identity.ts';
@@ -33,12 +32,8 @@ export function listRunIds(environment: Environment): readonly string[] {
   return existsSync(folder) ? readdirSync(folder).filter(isRunId) : [];
 }
 
-export function ownerIsAlive(owner: Owner): boolean {
-  return isAlive(owner);
-}
-
 export function viewer(environment: Environment) {
-  return { host: environment.host, isAlive: ownerIsAlive };
+  return { host: environment.host, isAlive };
 }
 
 /** This process, as the journal names it. `user`: what the API server calls us. */
