@@ -141,7 +141,8 @@ function putForecast(page: Page, forecast: Forecast): void {
   if (reason !== undefined && status !== 'group') detail(`(${reason})`, status === 'failed' ? 'red' : 'dim');
   putDiff(forecast, detail);
   for (const note of forecast.notes ?? []) detail(`note: ${note}`, 'yellow');
-  if (forecast.confirm !== undefined && forecast.status !== 'skipped') detail(`asks first: ${forecast.confirm}`);
+  if (forecast.confirm !== undefined && forecast.status !== 'skipped')
+    detail(`asks first: ${forecast.confirm}`);
   if (forecast.undo !== undefined && status !== 'no-change') detail(`undo: ${forecast.undo}`, 'dim');
 }
 
