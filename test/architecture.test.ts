@@ -87,6 +87,7 @@ describe('imports', () => {
       'http',
       'inventory',
       'kubernetes',
+      'nek-store',
       'openbao',
       'process',
       'prompt',
@@ -144,6 +145,9 @@ describe('imports', () => {
       execa: /^src\/services\/process[^/]*\.ts$/,
       '@kubernetes/client-node': /^src\/services\/kubernetes[^/]*\.ts$/,
       listr2: /^src\/output\/live\.ts$/,
+      'cassandra-driver': /^src\/services\/nek-store[^/]*\.ts$/,
+      'age-encryption': /^src\/keys\/backup[^/]*\.ts$/,
+      jose: /^src\/steps\/nek\/verify[^/]*\.ts$/,
       commander: /^src\/commands\/command-line\.ts$/,
     };
     const wrong = source.flatMap(({ file, packages }) =>

@@ -71,6 +71,7 @@ export async function prepare(
         ...(request.history === undefined ? {} : { history: request.history(runbook.name) }),
       },
       signal: stop.signal,
+      protect: (secret) => environment.redact.add(secret),
     });
     if (sandbox !== undefined && sandbox.faults.length > 0)
       (await import('./fault-steps.ts')).mustNameSteps(sandbox.faults, planned.plan);

@@ -1,6 +1,7 @@
 import type { Plan } from '../engine/plan/plan.ts';
 import { drive } from '../engine/run/drive.ts';
 import type { RunEvent, Session } from '../engine/run/event.ts';
+import { createKeepsakes } from '../engine/run/keepsake.ts';
 import { createLeaseLock } from '../engine/run/lease-lock.ts';
 import { noLock } from '../engine/run/lock.ts';
 import type { OpenRun } from '../engine/run/session.ts';
@@ -148,6 +149,8 @@ export async function driveRun(
       state,
       journal,
       redact: environment.redact.text,
+      protect: (secret) => environment.redact.add(secret),
+      keepsakes: createKeepsakes(open.folder),
       observers: [show, narrate, (event) => notifier.handle(redacted(event, environment.redact.text))],
       onSignal: (handler) => environment.onSignal(handler),
     });

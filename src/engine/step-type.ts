@@ -1,6 +1,7 @@
 import type { ReadServices, Services } from '../services/services.ts';
 import type { Access } from './access.ts';
 import type { Json, JsonObject } from './json.ts';
+import type { Secret } from './secret.ts';
 
 export type { Access } from './access.ts';
 
@@ -86,6 +87,10 @@ export interface ReadContext {
   /** Milliseconds since the epoch on `services.clock`; the step must have answered by then. */
   readonly deadline: number;
   progress(progress: Progress): void;
+  /** From now on nobody can print this value, in whatever encoding: for secrets that a step itself reads. */
+  protect(secret: Secret): void;
+  /** What this instance has kept by `keep` under a name, in this or an earlier process; undefined when nothing, and in a plan. */
+  kept(name: string): Promise<Uint8Array | undefined>;
 }
 
 export interface RunContext extends ReadContext {
@@ -96,6 +101,8 @@ export interface RunContext extends ReadContext {
   readonly resumed?: Json;
   /** Journaled and synced before it returns. */
   checkpoint(data: Json): Promise<void>;
+  /** Appends to a side file of the run's folder (0600), durable before it returns: for what is too much for the journal. Never a secret. */
+  keep(name: string, bytes: Uint8Array): Promise<void>;
 }
 
 /**

@@ -21,6 +21,18 @@ export interface HttpClient {
   request(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>;
 }
 
+/** Requests that may change something. One attempt each, no redirect is followed. */
+export interface HttpSender extends HttpClient {
+  send(
+    request: Omit<HttpRequest, 'method'> & {
+      readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+      /** Sent as JSON. */
+      readonly body?: Secret;
+    },
+    signal: AbortSignal,
+  ): Promise<HttpResponse>;
+}
+
 /** No answer came: the host, the pod or the network failed. */
 export class HttpError extends Error {
   constructor(message: string, options?: { cause?: unknown }) {

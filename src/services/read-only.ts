@@ -1,3 +1,4 @@
+import type { NekReadSession, NekSession } from './nek-store.ts';
 import type { ReadServices, Services } from './services.ts';
 
 /** The same world without its changing methods: they are not hidden, they are not there. */
@@ -7,14 +8,16 @@ export function readOnly({
   files,
   http,
   kubernetes,
+  nekStore,
   openbao,
   process,
 }: Services): ReadServices {
   return {
     clock,
     directory,
-    files,
-    http,
+    files: { read: (path, limit) => files.read(path, limit), stat: (path) => files.stat(path) },
+    http: { request: (request, signal) => http.request(request, signal) },
+    nekStore: { open: async (target, signal) => readOnlySession(await nekStore.open(target, signal)) },
     kubernetes: {
       identity: () => kubernetes.identity(),
       kind: (name) => kubernetes.kind(name),
@@ -33,7 +36,25 @@ export function readOnly({
     openbao: {
       node: (pod, signal) => openbao.node(pod, signal),
       raftPeers: (pod, token, signal) => openbao.raftPeers(pod, token, signal),
+      kvRead: (pod, at, token, signal) => openbao.kvRead(pod, at, token, signal),
+      kvMetadata: (pod, at, token, signal) => openbao.kvMetadata(pod, at, token, signal),
+      mount: (pod, path, token, signal) => openbao.mount(pod, path, token, signal),
+      capabilities: (pod, paths, token, signal) => openbao.capabilities(pod, paths, token, signal),
+      tokenInfo: (pod, token, signal) => openbao.tokenInfo(pod, token, signal),
+      raftSnapshot: (pod, token, signal) => openbao.raftSnapshot(pod, token, signal),
     },
     process: { read: (command, signal) => process.read(command, signal) },
+  };
+}
+
+function readOnlySession(session: NekSession): NekReadSession {
+  return {
+    health: (signal) => session.health(signal),
+    scan: (options, signal) => session.scan(options, signal),
+    partition: (at, signal) => session.partition(at, signal),
+    rows: (keys, signal) => session.rows(keys, signal),
+    statusWriteTime: (key, signal) => session.statusWriteTime(key, signal),
+    jweKids: (at, signal) => session.jweKids(at, signal),
+    close: () => session.close(),
   };
 }

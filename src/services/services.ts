@@ -1,7 +1,8 @@
 import type { Clock } from './clock.ts';
-import type { FileReader } from './files.ts';
-import type { HttpClient } from './http.ts';
+import type { FileReader, FileStore } from './files.ts';
+import type { HttpClient, HttpSender } from './http.ts';
 import type { KubernetesReader, KubernetesWriter } from './kubernetes.ts';
+import type { NekStoreReader, NekStoreWriter } from './nek-store.ts';
 import type { OpenBaoReader, OpenBaoWriter } from './openbao.ts';
 import type { ProcessReader, ProcessRunner } from './process.ts';
 import type { ServiceDirectory } from './service-directory.ts';
@@ -14,12 +15,16 @@ export interface ReadServices {
   readonly files: FileReader;
   readonly http: HttpClient;
   readonly kubernetes: KubernetesReader;
+  readonly nekStore: NekStoreReader;
   readonly openbao: OpenBaoReader;
   readonly process: ProcessReader;
 }
 
 export interface Services extends ReadServices {
+  readonly files: FileStore;
+  readonly http: HttpSender;
   readonly kubernetes: KubernetesWriter;
+  readonly nekStore: NekStoreWriter;
   readonly openbao: OpenBaoWriter;
   readonly process: ProcessRunner;
 }

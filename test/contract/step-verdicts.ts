@@ -2,6 +2,7 @@ import { expect } from 'vitest';
 import type { ChangeStepType, Observation, RunContext } from '../../src/engine/step-type.ts';
 import type { KubernetesWriter } from '../../src/services/kubernetes.ts';
 import type { Services } from '../../src/services/services.ts';
+import { keepsakeRig } from '../fakes/keepsake-rig.ts';
 
 /** A changing step and somebody who gets in its way. */
 export interface Scenario {
@@ -25,6 +26,7 @@ export function contextOn(services: Services, afterEffect?: () => Promise<void>)
     deadline: services.clock.now() + 3_600_000,
     progress: () => undefined,
     checkpoint: async () => undefined,
+    ...keepsakeRig(),
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Progress, RunContext } from '../../src/engine/step-type.ts';
 import { openSandbox, type Sandbox, type SandboxOptions } from '../../src/sandbox/open.ts';
+import { keepsakeRig } from './keepsake-rig.ts';
 
 export interface SandboxRig {
   readonly sandbox: Sandbox;
@@ -26,6 +27,7 @@ export async function sandboxRig(options: Partial<SandboxOptions> = {}): Promise
     deadline: services.clock.now() + 3_600_000,
     progress: (item) => void progress.push(item),
     checkpoint: async () => undefined,
+    ...keepsakeRig(),
   };
   return { sandbox, ctx, progress, pass };
 }

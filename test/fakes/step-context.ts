@@ -1,6 +1,7 @@
 import type { Json } from '../../src/engine/json.ts';
 import type { Progress, RunContext } from '../../src/engine/step-type.ts';
 import type { Services } from '../../src/services/services.ts';
+import { keepsakeRig } from './keepsake-rig.ts';
 import { ManualClock } from './manual-clock.ts';
 import { FakeCluster } from './steps-kubernetes.ts';
 
@@ -47,6 +48,7 @@ export function stepRig(services: Partial<Services> = {}): StepRig {
     deadline: clock.now() + 600_000,
     progress: (item) => void progress.push(item),
     checkpoint: async (data) => void checkpoints.push(data),
+    ...keepsakeRig(),
   };
   return { ctx, clock, cluster, progress, checkpoints, stop };
 }

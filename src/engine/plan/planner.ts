@@ -51,6 +51,8 @@ export interface PlanRequest {
   /** Rejects with the signal's reason. */
   readonly signal: AbortSignal;
   progress?(text: string): void;
+  /** Hides a secret that a step has read from everything that is printed. */
+  protect?(secret: Secret): void;
 }
 
 /** Where the walk stands. */

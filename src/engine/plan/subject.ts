@@ -112,6 +112,8 @@ export function contextFor(planner: Planner, subject: Subject, signal: AbortSign
     instance: id,
     deadline: services.clock.now() + (limit ?? subject.type.timeout ?? 60_000),
     progress: ({ text: awaited }) => planner.request.progress?.(`${id}: ${awaited}`),
+    protect: (secret) => planner.request.protect?.(secret),
+    kept: async () => undefined,
   };
 }
 

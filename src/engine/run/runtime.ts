@@ -2,10 +2,12 @@ import type { Clock } from '../../services/clock.ts';
 import type { Prompt } from '../../services/prompt.ts';
 import type { ReadServices, Services } from '../../services/services.ts';
 import type { Plan } from '../plan/plan.ts';
+import type { Secret } from '../secret.ts';
 import type { StepSchema } from '../step-schema.ts';
 import type { StepRegistry } from '../step-type.ts';
 import type { Value } from '../value.ts';
 import type { Actor, JournaledEvent } from './event.ts';
+import type { Keepsakes } from './keepsake.ts';
 import type { RunLock } from './lock.ts';
 import type { RunState } from './state.ts';
 
@@ -34,6 +36,10 @@ export interface World {
   readonly inputs: Readonly<Record<string, Value>>;
   /** Takes secrets out of a text; everything that is journaled passes it. */
   readonly redact?: (text: string) => string;
+  /** Makes `redact` know a secret that a step has read. */
+  readonly protect?: (secret: Secret) => void;
+  /** Side files of the run's folder; absent where there is none, as in tests. */
+  readonly keepsakes?: Keepsakes;
   readonly faults?: Faults;
   /** Ends this process at once; what the faults 'crash-before' and 'crash-after' do. */
   readonly crash?: () => void;

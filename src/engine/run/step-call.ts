@@ -69,6 +69,8 @@ export function readContext(
     deadline: limit.deadline,
     operationKey: call.instance.operationKey ?? operationKey(run, id),
     progress: (progress) => runtime.progress(id, progress),
+    protect: (secret) => runtime.protect?.(secret),
+    kept: async (name) => runtime.keepsakes?.read(id, name),
   };
 }
 
@@ -84,6 +86,11 @@ export function runContext(
     ...(checkpoint === undefined ? {} : { resumed: checkpoint }),
     checkpoint: async (data) => {
       runtime.record([{ type: 'checkpoint', id, data }], { sync: true });
+    },
+    keep: async (name, bytes) => {
+      if (runtime.keepsakes === undefined)
+        throw new StepError('no-run-folder', 'there is no run folder to keep anything in', notApplied);
+      runtime.keepsakes.append(id, name, bytes);
     },
   };
 }
