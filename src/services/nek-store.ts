@@ -121,6 +121,11 @@ export interface NekReadSession {
     at: { readonly table: string; readonly column: string },
     signal: AbortSignal,
   ): Promise<readonly JweKidCount[]>;
+  /** The JWEs of such a column whose header names this kid, for a proof that they can be opened. Never printed. */
+  jwes(
+    at: { readonly table: string; readonly column: string; readonly kid: string },
+    signal: AbortSignal,
+  ): AsyncIterable<readonly string[]>;
   /** Gives the connections back; they are kept for a while for the next step. */
   close(): void;
 }

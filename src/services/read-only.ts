@@ -55,6 +55,7 @@ function readOnlySession(session: NekSession): NekReadSession {
     rows: (keys, signal) => session.rows(keys, signal),
     statusWriteTime: (key, signal) => session.statusWriteTime(key, signal),
     jweKids: (at, signal) => session.jweKids(at, signal),
+    jwes: (at, signal) => session.jwes(at, signal),
     close: () => session.close(),
   };
 }
