@@ -14,9 +14,19 @@ import type { Clock } from '../../src/services/clock.ts';
 
 /**
  * What one call to a step does: 'ok'; 'fail' without an effect; 'flaky', which may be retried; 'lost': effect, then no answer;
- * 'idle': no effect, yet ends well; 'hang': nothing until it is asked to stop; 'slow': the effect shows only after 30 s.
+ * 'idle': no effect, yet ends well; 'hang': nothing until it is asked to stop; 'wait': the same, with an error of its own; 'slow': the effect shows only after 30 s.
  */
-export type Behaviour = 'ok' | 'fail' | 'flaky' | 'lost' | 'idle' | 'hang' | 'slow' | 'crash' | 'crash-after';
+export type Behaviour =
+  | 'ok'
+  | 'fail'
+  | 'flaky'
+  | 'lost'
+  | 'idle'
+  | 'hang'
+  | 'wait'
+  | 'slow'
+  | 'crash'
+  | 'crash-after';
 
 /** Something that is there or not, and every effect ever made on it, in order. */
 export class RunTarget {
@@ -96,9 +106,9 @@ function changeType(target: RunTarget, alive: () => boolean): ChangeStepType<Wit
       if (behaviour === 'flaky')
         throw new StepError('busy', 'try later', { retryable: true, outcome: 'not-applied' });
       if (behaviour === 'crash') await stop(target);
-      if (behaviour === 'hang') {
+      if (behaviour === 'hang' || behaviour === 'wait') {
         await target.clock.sleep(86_400_000, ctx.signal);
-        throw new StepError('aborted', 'stopped waiting');
+        throw new StepError(behaviour === 'hang' ? 'aborted' : 'not-ready', 'stopped waiting');
       }
       if (behaviour === 'idle') return { key };
       if (!alive()) await never();
