@@ -75,7 +75,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
       clock: machine.clock,
       directory: createServiceDirectory(options.inventory ?? [], kubernetes),
       files,
-      http: sandboxHttp(machine, kubernetes),
+      http: sandboxHttp(machine, kubernetes, caller),
       kubernetes,
       openbao: sandboxOpenBao(machine, kubernetes, caller),
       process:
