@@ -5,8 +5,8 @@ import type { Tunnel } from './nek-store-tunnel.ts';
 /** Statements are prepared, and read at LOCAL_QUORUM, unless they say otherwise. */
 const consistency = types.consistencies.localQuorum;
 
-/** How long a node may take for one request, milliseconds; it gives up by itself after 2 s (write) or 5 s (read). */
-const requestLimit = 20_000;
+/** How long a node may take to greet, to prepare a statement or to tell of the ring, milliseconds. */
+const setupLimit = 8_000;
 /** Attempts of a read beyond the first, each at the next node. */
 const readAgain = 2;
 
@@ -36,7 +36,7 @@ export async function connectClient(target: NekStoreTarget, tunnel: Tunnel): Pro
           protocolOptions: { maxVersion: types.protocolVersion.v4 },
           // The channel to the API server has a heartbeat of its own, and a timer here would keep the process alive.
           pooling: { heartBeatInterval: 0 },
-          socketOptions: { readTimeout: requestLimit, defunctReadTimeoutThreshold: 4 },
+          socketOptions: { readTimeout: setupLimit, defunctReadTimeoutThreshold: 4 },
           isMetadataSyncEnabled: false,
           monitorReporting: { enabled: false },
           ...(target.tls === undefined ? {} : { sslOptions: tlsOf(target.tls) }),

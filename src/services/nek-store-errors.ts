@@ -136,6 +136,7 @@ function judgeNoHost(place: StorePlace, cause: errors.NoHostAvailableError): Ver
     const said = failure instanceof Error ? failure.message : describe(inner);
     return `${place.podAt(endpoint)}: ${place.clean(said).replace(/\.$/u, '')}`;
   });
+  each.sort();
   const why = each.length === 0 ? 'no node is connected' : `no node can be reached (${each.join('; ')})`;
   return { reason: 'unreachable', why, next: look, applied: 'no', retryable: true };
 }

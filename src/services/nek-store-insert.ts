@@ -1,5 +1,5 @@
 import type { NewNekRow } from './nek-store.ts';
-import { type Client, types } from './nek-store-library.ts';
+import { type Client, statementLimit, types } from './nek-store-library.ts';
 import { insertStatement, toParams } from './nek-store-rows.ts';
 import { nekTable } from './nek-store-schema.ts';
 
@@ -36,6 +36,7 @@ export async function insertRows(
     prepare: true,
     consistency: types.consistencies.localQuorum,
     isIdempotent: false,
+    readTimeout: statementLimit,
     ...(batch.timestamp === undefined ? {} : { timestamp: batch.timestamp }),
   };
   const params = batch.rows.map((row) => [...toParams(row)]);

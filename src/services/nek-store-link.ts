@@ -38,7 +38,10 @@ interface Line extends Connected {
   dropped: boolean;
 }
 
-export function createLink(kubernetes: KubernetesReader, target: NekStoreTarget): Link {
+export function createLink(
+  kubernetes: Pick<KubernetesReader, 'list' | 'portForward'>,
+  target: NekStoreTarget,
+): Link {
   let sessions = 0;
   let line: Promise<Line> | undefined;
   let rest: NodeJS.Timeout | undefined;

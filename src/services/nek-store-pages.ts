@@ -1,4 +1,4 @@
-import type { types } from './nek-store-library.ts';
+import { statementLimit, type types } from './nek-store-library.ts';
 import type { Call, Connected, Link } from './nek-store-link.ts';
 import { splitRing } from './nek-store-ring.ts';
 
@@ -63,6 +63,7 @@ async function* pages(asker: Asker, query: Query, signal: AbortSignal): AsyncGen
     const options = {
       prepare: true,
       isIdempotent: true,
+      readTimeout: statementLimit,
       fetchSize: query.pageSize,
       ...(state === undefined ? {} : { pageState: state }),
     };

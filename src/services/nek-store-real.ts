@@ -11,7 +11,7 @@ export interface NekStore extends NekStoreWriter {
  * Cassandra over one port-forward for each pod. Sessions on the same target share their connections, which rest for a
  * while after the last one was closed. The driver is loaded with the first session.
  */
-export function createNekStore(kubernetes: KubernetesReader): NekStore {
+export function createNekStore(kubernetes: Pick<KubernetesReader, 'list' | 'portForward'>): NekStore {
   const links: { readonly target: NekStoreTarget; readonly link: Link }[] = [];
   return {
     open: async (target, signal) => {

@@ -76,7 +76,7 @@ export async function openTunnel(options: TunnelOptions): Promise<Tunnel> {
     const server = createServer((socket) => {
       carry(socket, entry, options).catch((cause: unknown) => {
         entry.failure = cause;
-        socket.destroy();
+        socket.resetAndDestroy();
       });
     });
     await new Promise<void>((resolve, reject) => {
@@ -164,9 +164,15 @@ async function carry(socket: Socket, entry: Entry, options: TunnelOptions): Prom
   }
   entry.failure = undefined;
   entry.open.add(stream);
+  let answered = false;
+  stream.once('data', () => {
+    answered = true;
+  });
   stream.once('close', () => {
     entry.open.delete(stream);
-    socket.destroy();
+    // While it greets a node, the driver notices a reset at once and a silent end only by its time limit.
+    if (answered) socket.destroy();
+    else socket.resetAndDestroy();
   });
   socket.once('close', () => stream.destroy());
   socket.pipe(stream).pipe(socket);
