@@ -122,7 +122,7 @@ export async function openWorld(
     };
   }
   const { createRealServices } = await import('../services/real-services.ts');
-  const { prompt, ...services } = createRealServices({
+  const { prompt, close, ...services } = createRealServices({
     environment: { ...environment.env, HOME: environment.home },
     kubeconfig: textOption(options, 'kubeconfig'),
     context: textOption(options, 'context'),
@@ -138,7 +138,7 @@ export async function openWorld(
     prompt,
     sandbox: undefined,
     seed: 0,
-    close: () => undefined,
+    close,
   };
 }
 
