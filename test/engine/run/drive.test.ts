@@ -34,7 +34,7 @@ describe('one step', () => {
   test('a change is told what was captured before it, also when a later process repeats it', async () => {
     const rig = new RunRig(planOf([step('restart')]));
     rig.target.script.set('restart', ['idle']);
-    expect((await rig.exec()).exitCode).toBe(1);
+    expect((await rig.exec()).exitCode).toBe(4);
     expect(rig.target.befores.get('restart')).toEqual({ state: { was: false }, witnesses: [] });
     rig.target.befores.clear();
     expect((await rig.resume()).exitCode).toBe(0);
