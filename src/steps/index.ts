@@ -24,6 +24,7 @@ import { setEnv } from './kubectl/set-env.ts';
 import { wait as kubectlWait } from './kubectl/wait.ts';
 import { exec } from './local/exec.ts';
 import { check as metricsCheck } from './metrics/check.ts';
+import { verify as nekVerify } from './nek/verify.ts';
 
 const all: readonly AnyStepType[] = [
   rolloutRestart,
@@ -43,6 +44,7 @@ const all: readonly AnyStepType[] = [
   kubectlExec,
   status,
   stepDown,
+  nekVerify,
   httpCheck,
   metricsCheck,
   inventoryServices,

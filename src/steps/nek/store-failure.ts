@@ -12,7 +12,8 @@ const hints: Readonly<Record<string, string>> = {
   'cassandra-credentials':
     'Compare the credentials in OpenBao with the role in Cassandra; it needs SELECT and MODIFY on the keyspace of ESS.',
   'cassandra-schema': 'Compare the table with the migrations of the ESS version that runs.',
-  'cassandra-no-quorum': 'Bring the Cassandra nodes back (kubectl get pods, nodetool status), then run again.',
+  'cassandra-no-quorum':
+    'Bring the Cassandra nodes back (kubectl get pods, nodetool status), then run again.',
   unreachable: 'Check that the Cassandra pods are ready and that port-forward to them is allowed.',
 };
 
