@@ -2,6 +2,7 @@ import type { JsonObject } from '../../src/engine/json.ts';
 import type { StepSchema } from '../../src/engine/step-schema.ts';
 import {
   type AnyStepType,
+  type Before,
   type ChangeStepType,
   type Observation,
   type ReadStepType,
@@ -37,6 +38,8 @@ export class RunTarget {
   readonly witnesses = new Map<string, readonly Witness[]>();
   readonly witnessesAfter = new Map<string, readonly Witness[]>();
   readonly reads = new Map<string, (JsonObject | Error)[]>();
+  /** What the last `run` of an instance was told that `capture` had found. */
+  readonly befores = new Map<string, Before | undefined>();
   crash: () => void = () => undefined;
 
   constructor(clock: Clock) {
@@ -89,6 +92,7 @@ function changeType(target: RunTarget, alive: () => boolean): ChangeStepType<Wit
     }),
     async run(input, ctx) {
       const key = name(input, ctx.instance);
+      target.befores.set(ctx.instance, ctx.before);
       const error = target.errors.get(ctx.instance)?.shift();
       if (error !== undefined) throw error;
       const behaviour = target.next(ctx.instance);

@@ -31,6 +31,16 @@ describe('one step', () => {
     expect(rig.target.log).toEqual(['do restart']);
   });
 
+  test('a change is told what was captured before it, also when a later process repeats it', async () => {
+    const rig = new RunRig(planOf([step('restart')]));
+    rig.target.script.set('restart', ['idle']);
+    expect((await rig.exec()).exitCode).toBe(4);
+    expect(rig.target.befores.get('restart')).toEqual({ state: { was: false }, witnesses: [] });
+    rig.target.befores.clear();
+    expect((await rig.resume()).exitCode).toBe(0);
+    expect(rig.target.befores.get('restart')).toEqual({ state: { was: false }, witnesses: [] });
+  });
+
   test('a change that is there already is skipped, and says so', async () => {
     const rig = new RunRig(planOf([step('restart')]));
     rig.target.present.set('restart', { by: 'somebody', from: 0 });
