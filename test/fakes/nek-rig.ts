@@ -26,7 +26,15 @@ export class KeyOpenBao extends FakeOpenBao {
   readonly versions = new Map<string, number>();
   failing: OpenBaoError | undefined;
 
-  override async kvRead(_pod: OpenBaoPod, at: KvPath): Promise<KvRead> {
+  async mount() {
+    return { type: 'kv', version: '2', uuid: 'mount-1' };
+  }
+
+  async tokenInfo() {
+    return { policies: ['default'], ttl: undefined, root: true };
+  }
+
+  async kvRead(_pod: OpenBaoPod, at: KvPath): Promise<KvRead> {
     const where = `${at.mount}/${at.path}`;
     const value = this.values.get(where);
     if (this.failing !== undefined) return { state: 'failed', error: this.failing };

@@ -2,118 +2,43 @@ import { webcrypto } from 'node:crypto';
 import { Secret } from '../../engine/secret.ts';
 import type { ReadContext } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
-import type { NekVerifyWith } from '../../generated/types.ts';
-import type { NekReadSession } from '../../services/nek-store.ts';
-import type { OpenBaoPod } from '../../services/openbao.ts';
-import { activeOf, askEvery } from '../bao/nodes.ts';
-import { reading } from './store-failure.ts';
+import { connect, nameOfSecret, readKv } from '../mek/openbao.ts';
+import type { OpenBaoGroup } from '../mek/target.ts';
 
+/** Master keys by kid, as `jose` takes them. */
 export type MasterKeys = ReadonlyMap<string, webcrypto.CryptoKey>;
 
-/** What a proof starts from, read by code that shares nothing with the code that wraps. */
-export interface VerifyWorld {
+/** What a proof starts from. */
+export interface MasterKeySet {
   readonly masterKeys: MasterKeys;
-  /** Kid of the master key that ESS wraps with. */
+  /** Kid of the key that ESS wraps with. */
   readonly active: string;
-  readonly session: NekReadSession;
 }
 
-export async function openWorld(ctx: ReadContext, input: NekVerifyWith): Promise<VerifyWorld> {
-  const { openbao, cassandra } = input;
-  const active = activeOf(await askEvery(ctx, openbao));
-  if (active === undefined)
-    throw new StepError('no-active-pod', `No OpenBao pod in ${openbao.namespace} is active.`, {
-      outcome: 'not-applied',
-      retryable: true,
-      hint: 'Check that a majority of the pods is unsealed (bao.status).',
-    });
-  const ask = { pod: active.pod, token: secretOf(openbao.token) };
-  const { mount = 'services/all/kv', path = 'encryption/keys/stored_data' } = openbao;
-  const document = await readFields(ctx, ask, { mount, path });
-  const keys = await masterKeysOf(ctx, document, `${mount}/${path}`);
-  const at = { mount: 'services/ess-api/kv', path: 'cassandra/creds', ...cassandra.credentials };
-  const { username, password } = await readFields(ctx, ask, at);
-  if (typeof username !== 'string' || typeof password !== 'string')
-    throw refused('cassandra-credentials', `${at.mount}/${at.path} has no fields username and password.`);
-  const secret = Secret.fromText('Cassandra password', password);
-  ctx.protect(secret);
-  const session = await reading('open the namespace keys', () =>
-    ctx.services.nekStore.open(
-      {
-        namespace: cassandra.namespace,
-        selector: cassandra.selector,
-        keyspace: cassandra.keyspace ?? 'ess_api',
-        datacenter: cassandra.datacenter ?? 'ncp',
-        username: Secret.fromText('Cassandra user', username),
-        password: secret,
-      },
-      ctx.signal,
-    ),
-  );
-  return { ...keys, session };
-}
-
-function secretOf(value: string | Secret): Secret {
-  return value instanceof Secret ? value : Secret.fromText('token', value);
-}
-
-function refused(code: string, message: string, hint?: string): StepError {
-  return new StepError(code, message, { outcome: 'not-applied', ...(hint !== undefined && { hint }) });
-}
-
-async function readFields(
-  ctx: ReadContext,
-  ask: { readonly pod: OpenBaoPod; readonly token: Secret },
-  at: { readonly mount: string; readonly path: string },
-): Promise<Readonly<Record<string, unknown>>> {
-  const where = `${at.mount}/${at.path}`;
-  const read = await ctx.services.openbao.kvRead(ask.pod, at, ask.token, ctx.signal);
-  if (read.state === 'failed') {
-    const { status, retryable, message } = read.error;
-    const mayNot = status === 403;
-    throw new StepError(
-      mayNot ? 'policy-missing' : 'kv-unreadable',
-      `Could not read ${where} from ${ask.pod.pod}: ${message}`,
-      {
-        outcome: 'not-applied',
-        retryable,
-        cause: read.error,
-        ...(mayNot && { details: [`path "${at.mount}/data/${at.path}" { capabilities = ["read"] }`] }),
-      },
-    );
-  }
-  if (read.state === 'not-found')
-    throw refused(`kv-${read.reason}`, `There is nothing at ${where}: ${read.reason}.`);
-  const fields: unknown = read.data.revealText((text) => parse(text));
-  if (isRecord(fields)) return fields;
-  throw refused('kv-unreadable', `${where} holds no fields.`);
-}
-
-async function masterKeysOf(
-  ctx: ReadContext,
-  fields: Readonly<Record<string, unknown>>,
-  where: string,
-): Promise<{ readonly masterKeys: MasterKeys; readonly active: string }> {
+/** Reads the master keys by a reading of its own, so that a mistake of the one that wraps does not hide here. */
+export async function readMasterKeys(ctx: ReadContext, openbao: OpenBaoGroup): Promise<MasterKeySet> {
+  const bao = await connect(ctx, openbao);
+  const { data } = await readKv(ctx, bao, bao.at);
+  const fields: unknown = data.revealText(parse);
   const invalid = (problem: string) =>
-    refused('mek-document-invalid', `${where}: ${problem}.`, 'See every problem with mek.inspect.');
-  const { keys: encoded, current_kid: current } = fields;
+    new StepError('mek-document-invalid', `${nameOfSecret(bao.at)}: ${problem}.`, {
+      outcome: 'not-applied',
+      hint: 'See every problem with mek.inspect.',
+    });
+  const { keys: encoded, current_kid: current } = isRecord(fields) ? fields : {};
   const set: unknown = typeof encoded === 'string' ? parse(Buffer.from(encoded, 'base64').toString()) : null;
-  const list = isRecord(set) && Array.isArray(set.keys) ? set.keys : undefined;
-  if (list === undefined) throw invalid('keys is not the base64 of an object with a list of keys');
+  const list: unknown = isRecord(set) ? set.keys : undefined;
+  if (!Array.isArray(list)) throw invalid('keys is not the base64 of an object with a list of keys');
   const masterKeys = new Map<string, webcrypto.CryptoKey>();
   for (const item of list as readonly unknown[]) {
-    const jwk: Readonly<Record<string, unknown>> = isRecord(item) ? item : {};
-    const { kty, kid, k } = jwk;
+    const { kty, kid, k }: Readonly<Record<string, unknown>> = isRecord(item) ? item : {};
     if (kty !== 'oct' || typeof kid !== 'string' || typeof k !== 'string')
       throw invalid('an element of keys is no octet key with a kid');
     ctx.protect(Secret.fromText('master key', k));
     const bytes = Buffer.from(k, 'base64url');
     if (bytes.length !== 32) throw invalid(`key ${kid} has ${bytes.length} bytes instead of 32`);
     if (masterKeys.has(kid)) throw invalid(`kid ${kid} stands twice in keys`);
-    masterKeys.set(
-      kid,
-      await webcrypto.subtle.importKey('raw', bytes, { name: 'AES-GCM' }, false, ['decrypt']),
-    );
+    masterKeys.set(kid, await importKey(bytes));
     bytes.fill(0);
   }
   const [first] = masterKeys.keys();
@@ -123,11 +48,15 @@ async function masterKeysOf(
   return { masterKeys, active: first };
 }
 
+async function importKey(bytes: Uint8Array): Promise<webcrypto.CryptoKey> {
+  return await webcrypto.subtle.importKey('raw', bytes, { name: 'AES-GCM' }, false, ['decrypt']);
+}
+
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
-    // What it holds is secret, and the parser would quote it.
+    // The parser's message would quote what is secret.
     return undefined;
   }
 }

@@ -2,13 +2,13 @@ import type { ReadContext, ReadStepType } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { NekVerifyOutputs, NekVerifyWith } from '../../generated/types.ts';
 import type { NekReadSession } from '../../services/nek-store.ts';
+import { cassandraSession, onStore } from '../mek/session.ts';
 import { outOfTime } from '../out-of-time.ts';
 import { nekAccess, nekPlaceProblems, nekResources } from './place.ts';
 import { nekPages } from './scan.ts';
-import { reading } from './store-failure.ts';
 import { createVerifier, type Verifier } from './verify-rule.ts';
 import { createSample, type NekSample } from './verify-sample.ts';
-import { openWorld } from './verify-world.ts';
+import { readMasterKeys } from './verify-world.ts';
 
 const pageSize = 1000;
 const atOnce = 64;
@@ -26,7 +26,8 @@ export const verify: ReadStepType<NekVerifyWith, NekVerifyOutputs> = {
   check: nekPlaceProblems,
 
   async run(input, ctx) {
-    const { masterKeys, active, session } = await openWorld(ctx, input);
+    const { masterKeys, active } = await readMasterKeys(ctx, input.openbao);
+    const session = await cassandraSession(ctx, input.openbao, input.cassandra);
     try {
       const seed = input.seed ?? `${ctx.runId}/${ctx.instance}`;
       const sample = createSample(input.sample ?? 10_000, seed);
@@ -54,7 +55,7 @@ async function collect(ctx: ReadContext, session: NekReadSession, sample: NekSam
     if (at !== undefined && at.currentKid !== null && !at.found)
       failures.push({ namespace: at.namespace, kid: '', reason: 'its current_kid has no row' });
   };
-  await reading('read the namespace keys', async () => {
+  await onStore('read the namespace keys', async () => {
     for await (const { neks, done } of nekPages(session, { pageSize }, ctx.signal)) {
       for (const rows of neks) {
         const [first] = rows;
