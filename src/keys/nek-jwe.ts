@@ -1,38 +1,16 @@
+import { freshIv, openGcm, sealGcm } from './gcm.ts';
+import type { JweParts, JweReason, Refused } from './jwe-parts.ts';
+import { decodeSealed, refuse, splitJwe } from './jwe-parts.ts';
 import type { MekDocument } from './mek-document.ts';
-import type { MekKey } from './mek-key.ts';
-import type { Nek } from './nek.ts';
+import { Nek } from './nek.ts';
 
-/**
- * Why a wrapped key is refused. Stable words; see `nek-row.ts` for what ESS does with such a row.
- * Form: 'jwe-parts', 'jwe-size', 'base64url', 'iv-length', 'tag-length', 'ciphertext-length', 'key-part'.
- * Header: 'header', 'alg', 'alg-none', 'enc', 'enc-missing', 'kid-missing', 'header-member', 'version', 'binding'.
- * Key: 'mek-missing', 'decrypt', 'plaintext'.
- */
-export type JweReason =
-  | 'jwe-parts'
-  | 'jwe-size'
-  | 'base64url'
-  | 'iv-length'
-  | 'tag-length'
-  | 'ciphertext-length'
-  | 'key-part'
-  | 'header'
-  | 'alg'
-  | 'alg-none'
-  | 'enc'
-  | 'enc-missing'
-  | 'kid-missing'
-  | 'header-member'
-  | 'version'
-  | 'binding'
-  | 'mek-missing'
-  | 'decrypt'
-  | 'plaintext';
+export type { JweReason, Refused };
 
-/** Protected header of a wrapped NEK. Without `version` (rows from before ESS bound them) the other three say nothing. */
+/** Protected header of a wrapped NEK. */
 export interface NekHeader {
   /** Kid of the MEK. */
   readonly kid: string;
+  /** Undefined for a row from before ESS bound them: no `version`, so that ESS compares nothing. */
   readonly binding: NekBinding | undefined;
 }
 
@@ -45,42 +23,90 @@ export interface NekBinding {
   readonly encryptedAt: number;
 }
 
-export type Refused<Reason> = { readonly ok: false; readonly reason: Reason };
+/** ESS's JWEs have about 420 characters. */
+const largest = 8192;
+const forbidden = ['zip', 'crit', 'jku', 'jwk', 'x5u', 'x5c', 'x5t', 'x5t#S256'];
 
 /** The header of a compact JWE in our strict profile: dir, A256GCM, kid, no zip, crit, jku, jwk, x5*. Decrypts nothing. */
 export function parseJweHeader(
-  _jwe: string,
+  jwe: string,
 ): { readonly ok: true; readonly header: NekHeader } | Refused<JweReason> {
-  throw new Error('not built');
+  const parts = splitJwe(jwe, largest);
+  return parts.ok ? readNekHeader(parts) : parts;
 }
 
 /** Opens a wrapped NEK with the key of `keys` that the header names, and no other. `wipe()` the NEK after use. */
 export function unwrapNek(
-  _jwe: string,
-  _document: MekDocument,
+  jwe: string,
+  document: MekDocument,
 ): { readonly ok: true; readonly nek: Nek; readonly header: NekHeader } | Refused<JweReason> {
-  throw new Error('not built');
+  const parts = splitJwe(jwe, largest);
+  if (!parts.ok) return parts;
+  const read = readNekHeader(parts);
+  if (!read.ok) return read;
+  if (parts.encryptedKey !== '') return refuse('key-part');
+  const sealed = decodeSealed(parts);
+  if (!sealed.ok) return sealed;
+  const mek = document.key(read.header.kid);
+  if (mek === undefined) return refuse('mek-missing');
+  const { iv, ciphertext, tag } = sealed;
+  const aad = Buffer.from(parts.protectedHeader, 'latin1');
+  const text = openGcm(mek.keyObject, { iv, aad, ciphertext, tag });
+  if (text === undefined) return refuse('decrypt');
+  const nek = Nek.fromText(text);
+  return nek === undefined ? refuse('plaintext') : { ok: true, nek, header: read.header };
 }
 
 /** Wraps a NEK as ESS does, with a fresh random IV, header `version` 1. Refuses a kid that `keys` does not have. */
 export function wrapNek(
-  _nek: Nek,
-  _how: NekBinding & {
+  nek: Nek,
+  how: NekBinding & {
     readonly document: MekDocument;
     /** Of the MEK to wrap with. */
     readonly kid: string;
   },
 ): { readonly ok: true; readonly jwe: string } | Refused<'mek-missing' | 'mek-exhausted'> {
-  throw new Error('not built');
+  const { kid, namespace, createdAt, encryptedAt } = how;
+  const mek = how.document.key(kid);
+  if (mek === undefined) return refuse('mek-missing');
+  if (!mek.countWrap()) return refuse('mek-exhausted');
+  const header = JSON.stringify({
+    alg: 'dir',
+    enc: 'A256GCM',
+    kid,
+    version: 1,
+    namespace,
+    createdAt,
+    encryptedAt,
+  });
+  const protectedHeader = Buffer.from(header).toString('base64url');
+  const iv = freshIv();
+  const aad = Buffer.from(protectedHeader, 'latin1');
+  const { ciphertext, tag } = nek.expose((plain) => sealGcm(mek.keyObject, { iv, aad, plain }));
+  return {
+    ok: true,
+    jwe: `${protectedHeader}..${iv.toString('base64url')}.${ciphertext.toString('base64url')}.${tag.toString('base64url')}`,
+  };
 }
 
-/**
- * Whether a `key_details` column of API Keys (A256GCMKW, A256GCM) opens with the key of this kid in `keys`: authenticity alone,
- * the content is dropped. `keys` is the `privateJwks` of a document.
- */
-export function opensApiKeyDetails(
-  _jwe: string,
-  _keys: readonly MekKey[],
-): { readonly ok: true; readonly kid: string } | Refused<JweReason> {
-  throw new Error('not built');
+function readNekHeader({
+  members,
+}: JweParts): { readonly ok: true; readonly header: NekHeader } | Refused<JweReason> {
+  const { alg, enc, kid, version, namespace, createdAt, encryptedAt } = members;
+  if (alg === 'none') return refuse('alg-none');
+  if (enc === undefined || enc === null) return refuse('enc-missing');
+  if (alg !== 'dir') return refuse('alg');
+  if (enc !== 'A256GCM') return refuse('enc');
+  for (const name of forbidden) if (Object.hasOwn(members, name)) return refuse('header-member');
+  if (typeof kid !== 'string' || kid === '') return refuse('kid-missing');
+  if (version === undefined) return { ok: true, header: { kid, binding: undefined } };
+  if (version !== 1) return refuse('version');
+  if (
+    typeof namespace !== 'string' ||
+    typeof createdAt !== 'string' ||
+    typeof encryptedAt !== 'number' ||
+    !Number.isSafeInteger(encryptedAt)
+  )
+    return refuse('binding');
+  return { ok: true, header: { kid, binding: { namespace, createdAt, encryptedAt } } };
 }
