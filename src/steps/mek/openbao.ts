@@ -10,6 +10,7 @@ import { dataPath, documentPath, metadataPath, secretOf } from './target.ts';
 
 /** The active, unsealed server pod, and a token to use there. */
 export interface Bao {
+  readonly group: OpenBaoGroup;
   readonly pod: OpenBaoPod;
   readonly node: OpenBaoNode;
   readonly token: Secret;
@@ -29,6 +30,7 @@ export async function connect(ctx: ReadContext, group: OpenBaoGroup): Promise<Ba
   const active = activeOf(asked);
   if (active?.node !== undefined)
     return {
+      group,
       pod: active.pod,
       node: active.node,
       token: secretOf('token', group.token),
