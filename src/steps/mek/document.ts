@@ -36,6 +36,24 @@ export async function openVersion(ctx: ReadContext, bao: Bao, version?: number):
   return opened(bao, found, read);
 }
 
+/** A version that may be too old to be kept, or damaged; undefined then. */
+export async function openIfKept(
+  ctx: ReadContext,
+  { bao }: OpenDocument,
+  version: number,
+): Promise<OpenDocument | undefined> {
+  try {
+    return await openVersion(ctx, bao, version);
+  } catch (error) {
+    if (
+      error instanceof StepError &&
+      /^(kv-(absent|deleted|destroyed)|mek-document-invalid)$/.test(error.code)
+    )
+      return undefined;
+    throw error;
+  }
+}
+
 export function opened(
   bao: Bao,
   { version, createdTime, data }: KvFound,

@@ -57,6 +57,27 @@ async function readPast(
   return { ...gone, state: 'valid', document: parsed.document };
 }
 
+/** The newest unbroken run of versions in which a key is active. */
+export interface ActiveSince {
+  readonly version: number;
+  /** When that version was written; the key was activated then, or before when no earlier version is kept. */
+  readonly createdTime: string;
+  /** Active before; empty when no version that is kept tells. */
+  readonly previousKid: string;
+}
+
+/** Since when a key has been active without a break; undefined when it is not. */
+export function activeSince(versions: readonly PastVersion[], kid: string): ActiveSince | undefined {
+  const readable = versions.flatMap(({ version, createdTime, document }) =>
+    document === undefined ? [] : [{ version, createdTime, document }],
+  );
+  const last = readable.findLastIndex(({ document }) => document.currentKid !== kid);
+  const since = readable[last + 1];
+  if (since === undefined) return undefined;
+  const { version, createdTime } = since;
+  return { version, createdTime, previousKid: readable[last]?.document.currentKid ?? '' };
+}
+
 export interface JudgedVersion extends PastVersion {
   /** What it changed against the newest valid version before it. */
   readonly change: string;

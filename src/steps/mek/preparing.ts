@@ -1,4 +1,5 @@
-import type { Observation, ReadContext, Witness } from '../../engine/step-type.ts';
+import type { Json } from '../../engine/json.ts';
+import type { Before, Observation, ReadContext, RunContext, Witness } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { KvMetadata } from '../../services/openbao.ts';
 import { observeOrUnknown } from '../kubectl/observing.ts';
@@ -59,6 +60,19 @@ export function documentWitness(open: OpenDocument, mount: string): Witness {
     description: `${nameOfSecret(open.bao.at)} version ${open.version}`,
     digest: `${mount}:${open.version}`,
   };
+}
+
+/** What `capture` found, in a run. */
+export function captured<State>(ctx: RunContext): State {
+  if (ctx.before !== undefined) return ctx.before.state as State & Json;
+  throw new StepError('not-captured', 'This step was started without what it has to compare with.', {
+    outcome: 'not-applied',
+    hint: 'This is a defect of runbook; please report it.',
+  });
+}
+
+export function stateOf<State>(before: Before): State {
+  return before.state as State & Json;
 }
 
 // These say for certain that the document is not what the step left there.

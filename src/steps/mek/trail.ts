@@ -28,6 +28,11 @@ export async function mayBeOnItsWay(ctx: ReadContext, cas: number): Promise<bool
   return age >= 0 && age < mayStillLand;
 }
 
+/** Whether this step has written over a version newer than this one: its undo, when its own write replaced that one. */
+export async function hasWrittenSince(ctx: ReadContext, version: number): Promise<boolean> {
+  return (await lines(ctx)).some((text) => Number(/^sent (\d+) /.exec(text)?.[1] ?? 0) > version);
+}
+
 /** Why the undo left a key where it is; undefined when it did not. */
 export async function keptBecause(ctx: ReadContext): Promise<string | undefined> {
   const last = (await lines(ctx)).findLast((text) => text.startsWith('kept '));

@@ -8,7 +8,7 @@ import { parseMekDocument, serializeMekDocument } from '../../keys/mek-document.
 import { OpenBaoError } from '../../services/openbao.ts';
 import { changeSentences, lostKeys, sameOutline, sayLost } from './changes.ts';
 import type { OpenDocument } from './document.ts';
-import { openDocument, openVersion, protectKeys } from './document.ts';
+import { openDocument, openIfKept, openVersion, protectKeys } from './document.ts';
 import { nameOfSecret, requireToken } from './openbao.ts';
 import { missingPolicy } from './policy.ts';
 import { dataPath } from './target.ts';
@@ -72,10 +72,7 @@ export async function requireVersion(
 
 /** Somebody else wrote: what is there now, and what changed since the version that was expected. */
 export async function moved(ctx: ReadContext, now: OpenDocument, expected: number): Promise<StepError> {
-  const before = await openVersion(ctx, now.bao, expected).catch((error: unknown) => {
-    if (error instanceof StepError) return undefined;
-    throw error;
-  });
+  const before = await openIfKept(ctx, now, expected);
   const details =
     before === undefined
       ? [`version ${expected} cannot be read any more, so what changed is not known`]
