@@ -24,6 +24,8 @@ import { setEnv } from './kubectl/set-env.ts';
 import { wait as kubectlWait } from './kubectl/wait.ts';
 import { exec } from './local/exec.ts';
 import { check as metricsCheck } from './metrics/check.ts';
+import { census as nekCensus } from './nek/census.ts';
+import { reencrypt as nekReencrypt } from './nek/reencrypt.ts';
 import { verify as nekVerify } from './nek/verify.ts';
 
 const all: readonly AnyStepType[] = [
@@ -44,6 +46,8 @@ const all: readonly AnyStepType[] = [
   kubectlExec,
   status,
   stepDown,
+  nekCensus,
+  nekReencrypt,
   nekVerify,
   httpCheck,
   metricsCheck,

@@ -1,14 +1,16 @@
 import { Secret } from '../../src/engine/secret.ts';
-import type { OpenBaoPod } from '../../src/services/openbao.ts';
-import { type KvPath, type KvRead, OpenBaoError } from '../../src/services/openbao.ts';
+import type { Before, RunContext } from '../../src/engine/step-type.ts';
+import { OpenBaoError } from '../../src/services/openbao.ts';
+import type { Services } from '../../src/services/services.ts';
 import { FakeOpenBao } from './fake-openbao.ts';
 import { MemoryNekStore } from './memory-nek-store.ts';
 import { mekBytes, newMek, oldMek } from './nek-rows.ts';
 import { putPod } from './rollout-objects.ts';
+import { RunClock } from './run-clock.ts';
 import { type StepRig, stepRig } from './step-context.ts';
 
-export const documentPath = 'services/all/kv/encryption/keys/stored_data';
-export const credentialsPath = 'services/ess-api/kv/cassandra/creds';
+export const documentAt = { mount: 'services/all/kv', path: 'encryption/keys/stored_data' };
+export const credentialsAt = { mount: 'services/ess-api/kv', path: 'cassandra/creds' };
 export const password = 'canary-cassandra-password';
 
 export const place = {
@@ -19,31 +21,6 @@ export const place = {
   },
   cassandra: { namespace: 'cassandra-system', selector: 'app=cassandra' },
 };
-
-/** OpenBao with secrets in it, by mount and path. */
-export class KeyOpenBao extends FakeOpenBao {
-  readonly values = new Map<string, object>();
-  readonly versions = new Map<string, number>();
-  failing: OpenBaoError | undefined;
-
-  async mount() {
-    return { type: 'kv', version: '2', uuid: 'mount-1' };
-  }
-
-  async tokenInfo() {
-    return { policies: ['default'], ttl: undefined, root: true };
-  }
-
-  async kvRead(_pod: OpenBaoPod, at: KvPath): Promise<KvRead> {
-    const where = `${at.mount}/${at.path}`;
-    const value = this.values.get(where);
-    if (this.failing !== undefined) return { state: 'failed', error: this.failing };
-    if (value === undefined) return { state: 'not-found', reason: 'absent' };
-    const data = Secret.fromText(where, JSON.stringify(value));
-    const version = this.versions.get(where) ?? 1;
-    return { state: 'found', version, createdTime: '2027-01-01T00:00:00Z', data };
-  }
-}
 
 /** The fields of the secret that holds the master keys, the active one first. */
 export function mekFields(kids: readonly string[], active = kids[0] ?? ''): Record<string, string> {
@@ -68,26 +45,46 @@ export function mekFields(kids: readonly string[], active = kids[0] ?? ''): Reco
 }
 
 export interface NekRig extends StepRig {
-  readonly bao: KeyOpenBao;
+  readonly bao: FakeOpenBao;
   readonly store: MemoryNekStore;
+  /** Time jumps when everybody sleeps. */
+  readonly time: RunClock;
   /** What a step told the redactor. */
   readonly guarded: Secret[];
+  /** What a step keeps, by name. */
+  kept(name: string): Promise<string>;
 }
 
 /** A control plane in which the new master key is active and the old one is still there. */
-export function nekRig(store = new MemoryNekStore()): NekRig {
-  const bao = new KeyOpenBao();
-  const made = stepRig({ openbao: bao, nekStore: store });
+export function nekRig(store = new MemoryNekStore(), services: Partial<Services> = {}): NekRig {
+  const bao = new FakeOpenBao();
+  const time = new RunClock();
+  const made = stepRig({ openbao: bao, nekStore: store, clock: time, ...services });
   for (const index of [0, 1, 2]) {
     const name = `bao-${index}`;
     putPod(made.cluster, { name, namespace: 'vault-system', uid: `u${index}`, labels: { app: 'bao' } });
-    bao.nodes.set(name, { active: index === 0, serverTime: made.clock.now() / 1000 });
+    bao.nodes.set(name, {
+      active: index === 0,
+      get serverTime() {
+        return Math.floor(time.now() / 1000);
+      },
+    });
   }
-  bao.values.set(documentPath, mekFields([newMek, oldMek]));
-  bao.values.set(credentialsPath, { username: 'ess_api_app_v0', password });
+  bao.kv.put(documentAt, mekFields([newMek, oldMek]));
+  bao.kv.put(credentialsAt, { username: 'ess_api_app_v0', password });
   const guarded: Secret[] = [];
   const ctx = { ...made.ctx, protect: (secret: Secret) => void guarded.push(secret) };
-  return { ...made, ctx, bao, store, guarded };
+  const kept = async (name: string) => Buffer.from((await ctx.kept(name)) ?? []).toString();
+  return { ...made, ctx, bao, store, time, guarded, kept };
+}
+
+/** The same context, told what `capture` has found. */
+export async function captured<Input>(
+  type: { capture(input: Input, ctx: RunContext): Promise<Before> },
+  input: Input,
+  ctx: RunContext,
+): Promise<RunContext & { readonly before: Before }> {
+  return { ...ctx, before: await type.capture(input, ctx) };
 }
 
 export function denied(): OpenBaoError {

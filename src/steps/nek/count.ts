@@ -64,7 +64,12 @@ export function describeCensus(census: Census): string {
 }
 
 /** 'nvcf R3eG… 2027-01-01T00:00:00.000Z: thumbprint' */
-export function describeAnomaly({ namespace, kid, encryptedAt, reason }: CensusAnomaly): string {
+export function describeAnomaly({
+  namespace,
+  kid,
+  encryptedAt,
+  reason,
+}: Omit<CensusAnomaly, 'reason'> & { readonly reason: string }): string {
   const when =
     encryptedAt === undefined
       ? ''

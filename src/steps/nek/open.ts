@@ -25,18 +25,21 @@ export async function withNeks<Context extends ReadContext, Result>(
   use: (world: NekWorld<SessionOf<Context>>) => Promise<Result>,
 ): Promise<Result> {
   const opened = await openDocument(ctx, input.openbao);
-  const { document } = opened;
-  const kid = input.kid ?? document.currentKid;
-  if (document.key(kid) === undefined)
-    throw new StepError('kid-unknown', `${nameOfSecret(opened.bao.at)} has no master key ${kid} in keys.`, {
-      outcome: 'not-applied',
-      details: document.keys.map((key) => `it has ${key.kid}`),
-      hint: 'Check kid. A key that was never published, or was retired, cannot wrap anything.',
-    });
+  const kid = input.kid ?? opened.document.currentKid;
+  requireKid(opened, kid);
   const session = await cassandraSession(ctx, input.openbao, input.cassandra);
   try {
-    return await use({ opened, document, kid, session });
+    return await use({ opened, document: opened.document, kid, session });
   } finally {
     session.close();
   }
+}
+
+function requireKid({ document, bao }: OpenDocument, kid: string): void {
+  if (document.key(kid) !== undefined) return;
+  throw new StepError('kid-unknown', `${nameOfSecret(bao.at)} has no master key ${kid} in keys.`, {
+    outcome: 'not-applied',
+    details: document.keys.map((key) => `it has ${key.kid}`),
+    hint: 'Check kid. A key that was never published, or was retired, cannot wrap anything.',
+  });
 }

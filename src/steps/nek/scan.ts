@@ -27,6 +27,11 @@ export async function* nekPages(
       }
       open.push(row);
     }
+    // Nothing follows the last page, so nothing of it has to wait.
+    if (done === 1 && open.length > 0) {
+      neks.push(open);
+      open = [];
+    }
     yield { neks, done };
   }
   if (open.length > 0) yield { neks: [open], done: 1 };

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { verify } from '../../../src/steps/nek/verify.ts';
 import { refused } from '../../fakes/memory-nek-store.ts';
 import {
-  credentialsPath,
+  credentialsAt,
   denied,
-  documentPath,
+  documentAt,
   mekFields,
   nekRig,
   password,
@@ -180,15 +180,15 @@ describe('nek.verify', () => {
       code: 'cassandra-error',
       outcome: 'not-applied',
     });
-    bao.values.set(credentialsPath, { username: 'x' });
+    bao.kv.put(credentialsAt, { username: 'x' });
     await expect(verify.run(place, ctx)).rejects.toMatchObject({ code: 'cassandra-credentials' });
-    bao.values.set(documentPath, { ...mekFields([newMek]), keys: 'bm90IGpzb24=' });
+    bao.kv.put(documentAt, { ...mekFields([newMek]), keys: 'bm90IGpzb24=' });
     await expect(verify.run(place, ctx)).rejects.toMatchObject({ code: 'mek-document-invalid' });
-    bao.values.set(documentPath, mekFields([newMek, oldMek], oldMek));
+    bao.kv.put(documentAt, mekFields([newMek, oldMek], oldMek));
     await expect(verify.run(place, ctx)).rejects.toMatchObject({ code: 'mek-document-invalid' });
-    bao.values.delete(documentPath);
-    await expect(verify.run(place, ctx)).rejects.toMatchObject({ code: 'kv-absent' });
-    bao.failing = denied();
+    bao.kv.delete(documentAt, 3);
+    await expect(verify.run(place, ctx)).rejects.toMatchObject({ code: 'kv-deleted' });
+    bao.kv.failure = denied();
     await expect(verify.run(place, ctx)).rejects.toMatchObject({
       code: 'policy-missing',
       details: expect.arrayContaining(['path "services/all/kv/data/encryption/keys/stored_data" {']),
