@@ -62,6 +62,7 @@ export function rollOut(cluster: FakeCluster, object: KubernetesObject): void {
       name: `${name}-${hash}-${index}`,
       namespace,
       labels,
+      annotations: templateAnnotations(object),
       owner: { kind: object.kind, name, uid },
     });
   const ref = { kind: workloadKinds[object.kind] ?? kinds.deployments, namespace, name };
@@ -73,6 +74,11 @@ export function rollOut(cluster: FakeCluster, object: KubernetesObject): void {
       };
     workload.status = completeStatus(object, { replicas, hash });
   });
+}
+
+function templateAnnotations(object: KubernetesObject): Readonly<Record<string, string>> {
+  const template = object.spec?.template as { readonly metadata?: { readonly annotations?: object } };
+  return { ...template?.metadata?.annotations };
 }
 
 export function completeStatus(
@@ -104,6 +110,7 @@ export interface PodOptions {
   readonly namespace?: string;
   readonly uid?: string;
   readonly labels?: Readonly<Record<string, string>>;
+  readonly annotations?: Readonly<Record<string, string>>;
   readonly owner?: { readonly kind: string; readonly name: string; readonly uid: string };
   readonly ready?: boolean;
   readonly phase?: string;
@@ -119,6 +126,7 @@ export function putPod(cluster: FakeCluster, options: PodOptions): KubernetesObj
       namespace,
       ...(options.uid && { uid: options.uid }),
       labels: { ...options.labels },
+      ...(options.annotations && { annotations: options.annotations }),
       ...(options.owner && { ownerReferences: [{ ...options.owner, controller: true }] }),
     },
     spec: {

@@ -52,10 +52,9 @@ export async function writeData(
     await noteAnswered(ctx);
   } catch (error) {
     if (!(error instanceof OpenBaoError)) throw error;
-    if (error.outcome === 'not-applied') {
-      await noteAnswered(ctx);
-      throw await refused(ctx, read, error);
-    }
+    if (error.outcome === 'not-applied') await noteAnswered(ctx);
+    // Another version may be that of this very write, sent twice on its way: reading tells.
+    if (error.outcome === 'not-applied' && !error.casMismatch) throw await refused(ctx, read, error);
   }
   return await proven(ctx, read, { next, written });
 }
@@ -122,8 +121,6 @@ async function refused(ctx: RunContext, read: OpenDocument, error: OpenBaoError)
     await requireToken(ctx, read.bao);
     return missingPolicy([{ path: dataPath(read.bao.at), capabilities: ['update'] }], error);
   }
-  const now = error.status === 400 ? await openDocument(ctx, read.bao.group) : read;
-  if (now.version !== read.version) return await moved(ctx, now, read.version);
   return new StepError('kv-refused', `OpenBao did not write ${nameOfSecret(read.bao.at)}: ${error.message}`, {
     outcome: 'not-applied',
     retryable: error.retryable,

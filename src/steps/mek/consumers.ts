@@ -1,0 +1,161 @@
+import type { ReadContext } from '../../engine/step-type.ts';
+import { StepError } from '../../engine/step-type.ts';
+import type { KubernetesObject } from '../../services/kubernetes.ts';
+import { annotation, at, isReady, textAt } from '../kubectl/fields.ts';
+import { listMatching } from '../kubectl/pod-list.ts';
+import { targetProblems } from '../kubectl/target.ts';
+import type { WorkloadInput } from '../kubectl/workload.ts';
+import type { Loaded } from './load-lines.ts';
+import { metricNames } from './mek-metric.ts';
+import type { LoadLogs } from './pod-log.ts';
+import { containerStatus } from './pod-log.ts';
+import type { Problem } from './target.ts';
+
+/** A service that loads the document, as an author writes it. */
+export interface Consumer {
+  readonly name: string;
+  readonly namespace: string;
+  readonly kind: WorkloadInput['kind'];
+  readonly resource: string;
+  readonly selector: string;
+  readonly container: string;
+  readonly loads: 'reload' | 'start';
+  readonly refresh?: 'wait' | 'restart';
+}
+
+/** What every pod must have loaded. */
+export interface Goal {
+  readonly kid: string;
+  /** It must also be the active key. */
+  readonly current: boolean;
+  /** A version of the document in which that is so. */
+  readonly version: number;
+  readonly createdTime: string;
+  /** Every kid of `keys` in it. */
+  readonly kids: readonly string[];
+}
+
+/** `stale`: it must be refreshed. `pending`: it will be proven, or be gone, by itself. */
+export interface PodProof {
+  readonly consumer: string;
+  readonly pod: string;
+  readonly state: 'proven' | 'stale' | 'pending';
+  readonly evidence: string;
+}
+
+/** On the pods of a restart: the version of the document that was there before it. Causes no clock can be wrong about. */
+export const LOADED = 'runbook.io/mek';
+
+export function loadedMark({ version, createdTime }: Pick<Goal, 'version' | 'createdTime'>): string {
+  return `${version} ${createdTime}`;
+}
+
+export function workloadOf({ kind, namespace, resource }: Consumer): WorkloadInput {
+  return { kind, namespace, name: resource };
+}
+
+export function restarts({ loads, refresh }: Consumer): boolean {
+  return loads === 'start' || refresh === 'restart';
+}
+
+/** Every pod that serves or is about to. None at all is an error. */
+export async function podsOfConsumer(
+  ctx: ReadContext,
+  { namespace, selector }: Consumer,
+): Promise<readonly KubernetesObject[]> {
+  const pods = await listMatching(ctx, { namespace, selector });
+  const left = pods.filter((pod) => textAt(pod.status, 'phase') !== 'Failed');
+  if (left.length > 0) return left;
+  throw new StepError('no-match', `Every pod of '${selector}' in namespace ${namespace} has ended.`, {
+    outcome: 'not-applied',
+    hint: 'A service without a pod cannot be proven to have loaded a key. Bring it online first.',
+  });
+}
+
+/** What each pod of a consumer proves now. */
+export async function proofsOf(
+  ctx: ReadContext,
+  consumer: Consumer,
+  { goal, logs }: { readonly goal: Goal; readonly logs: LoadLogs },
+): Promise<readonly PodProof[]> {
+  const pods = await podsOfConsumer(ctx, consumer);
+  return await Promise.all(pods.map((pod) => proofOf(ctx, { consumer, pod, goal, logs })));
+}
+
+interface About {
+  readonly consumer: Consumer;
+  readonly pod: KubernetesObject;
+  readonly goal: Goal;
+  readonly logs: LoadLogs;
+}
+
+async function proofOf(ctx: ReadContext, about: About): Promise<PodProof> {
+  const { consumer, pod } = about;
+  const say = (state: PodProof['state'], evidence: string): PodProof => ({
+    consumer: consumer.name,
+    pod: pod.metadata.name,
+    state,
+    evidence,
+  });
+  if (pod.metadata.deletionTimestamp !== undefined) return say('pending', 'it is ending');
+  const proof = consumer.loads === 'start' ? byRestart(about) : await byLog(ctx, about);
+  if (proof.state !== 'proven' || isReady(pod)) return say(proof.state, proof.evidence);
+  return say('pending', 'it is not ready yet');
+}
+
+type Verdict = Pick<PodProof, 'state' | 'evidence'>;
+
+function byRestart({ pod, goal, consumer }: About): Verdict {
+  const [, version, createdTime] = /^(\d+) (\S+)$/.exec(annotation(pod, LOADED) ?? '') ?? [];
+  if (createdTime !== undefined && Date.parse(createdTime) >= Date.parse(goal.createdTime))
+    return at(containerStatus(pod, consumer.container), 'state', 'running') === undefined
+      ? { state: 'pending', evidence: `its container ${consumer.container} does not run yet` }
+      : { state: 'proven', evidence: `made by a restart after version ${version} was there` };
+  return {
+    state: 'stale',
+    evidence: `it loads keys only when it starts, and may have started before version ${goal.version}`,
+  };
+}
+
+async function byLog(ctx: ReadContext, { consumer, pod, goal, logs }: About): Promise<Verdict> {
+  const loaded = await logs.loadedBy(pod, consumer.container);
+  if (loaded === undefined)
+    return { state: 'pending', evidence: `its container ${consumer.container} does not run yet` };
+  if (loaded.failure !== undefined)
+    return { state: 'stale', evidence: `its last reload failed: ${loaded.failure}` };
+  if (loaded.kids === undefined && loaded.current === undefined) {
+    if (goal.current && (await metricNames(ctx, pod, goal)))
+      return { state: 'proven', evidence: `its metric rotation_mek_delta names ${goal.kid}` };
+    return { state: 'stale', evidence: 'its log says nothing about keys since this one was made' };
+  }
+  return judge(loaded, goal);
+}
+
+function judge({ current, kids }: Loaded, goal: Goal): Verdict {
+  const loaded = kids?.includes(goal.kid) === true || current === goal.kid;
+  if (!loaded)
+    return { state: 'stale', evidence: `it has loaded ${kids?.join(', ') ?? current}, as its log says` };
+  if (!goal.current) return { state: 'proven', evidence: `it has loaded ${goal.kid}, as its log says` };
+  return current === goal.kid
+    ? { state: 'proven', evidence: `its current key is ${goal.kid}, as its log says` }
+    : { state: 'stale', evidence: `its current key is ${current ?? 'not known'}, as its log says` };
+}
+
+/** For `check`: what is wrong with the list that an author wrote. */
+export function consumerProblems(consumers: readonly Consumer[]): readonly Problem[] {
+  return consumers.flatMap((consumer, index) => {
+    const { namespace, kind, resource: name, selector, loads, refresh } = consumer;
+    const place = (path: readonly string[]) => ['consumers', String(index), ...path];
+    const found: Problem[] = targetProblems({ namespace, kind, name, selector }).map((problem) => ({
+      ...problem,
+      path: place(problem.path.map((field) => (field === 'name' ? 'resource' : field))),
+    }));
+    if (loads === 'start' && refresh === 'wait')
+      found.push({
+        path: place(['refresh']),
+        message: `${consumer.name} loads keys only when it starts: waiting does not refresh it.`,
+        hint: 'Leave refresh out: it is restarted.',
+      });
+    return found;
+  });
+}

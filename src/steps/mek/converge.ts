@@ -1,0 +1,198 @@
+import type { Access, ChangeStepType, Observation, ReadContext, Resource } from '../../engine/step-type.ts';
+import { StepError } from '../../engine/step-type.ts';
+import type { MekConvergeOutputs, MekConvergeWith } from '../../generated/types.ts';
+import { asJson } from '../kubectl/observing.ts';
+import { access, objectPath } from '../kubectl/target.ts';
+import { changeAccess, workloadWrites } from '../kubectl/workload.ts';
+import { portForwardAccess } from '../pod-access.ts';
+import { isActive, setsWith } from './changes.ts';
+import type { Consumer, Goal, PodProof } from './consumers.ts';
+import { consumerProblems, proofsOf, restarts, workloadOf } from './consumers.ts';
+import type { OpenDocument } from './document.ts';
+import { openDocument, openVersion } from './document.ts';
+import { connect, requireVersioned } from './openbao.ts';
+import { captured, documentWitness, observeDocument, stateOf } from './preparing.ts';
+import { logsSince, predictConsumer, refresh, restartedBy, rolloutOf } from './refreshing.ts';
+import { documentNeeds, documentResources, groupProblems, openbaoAccess } from './target.ts';
+import { requirePolicy } from './token.ts';
+import { moved } from './writing.ts';
+
+interface State {
+  readonly version: number;
+  readonly createdTime: string;
+  readonly mount: string;
+}
+
+export const converge: ChangeStepType<MekConvergeWith, MekConvergeOutputs> = {
+  type: 'mek.converge',
+  effect: 'change',
+  timeout: 45 * 60_000,
+  describe: ({ kid, current, consumers }) =>
+    `prove that every pod of ${consumers.map(({ name }) => name).join(', ')} has loaded ${kid}${current === true ? ' as the active key' : ''}`,
+  resources: ({ openbao, consumers }) => [
+    ...documentResources(openbao, 'read'),
+    ...consumers.flatMap(consumerResources),
+  ],
+  access: ({ openbao, consumers, current }) => [
+    ...openbaoAccess(openbao, documentNeeds(openbao)),
+    ...consumers.flatMap((consumer) => consumerAccess(consumer, current === true)),
+  ],
+  check: ({ openbao, consumers }) => [...groupProblems('openbao', openbao), ...consumerProblems(consumers)],
+
+  async predict(input, ctx) {
+    const { open, notes } = await prepared(input, ctx);
+    const goal = goalOf(input, open);
+    const logs = logsSince(ctx, goal);
+    const forecasts = [];
+    for (const consumer of input.consumers)
+      forecasts.push(await predictConsumer(ctx, consumer, { goal, logs }));
+    return {
+      predictable: true,
+      changes: forecasts.some(({ changes }) => changes),
+      diff: forecasts.flatMap(({ diff }) => diff),
+      outputs: { kid: input.kid, version: open.version },
+      notes: [...forecasts.flatMap((forecast) => forecast.notes), ...notes],
+      duration: {
+        min: forecasts.reduce((sum, { duration }) => sum + duration.min, 0),
+        max: forecasts.reduce((sum, { duration }) => sum + duration.max, 0),
+      },
+    };
+  },
+
+  async capture(input, ctx) {
+    const { open, mount } = await prepared(input, ctx);
+    const { version, createdTime } = open;
+    const state: State = { version, createdTime, mount };
+    return { state: asJson(state), witnesses: [documentWitness(open, mount)] };
+  },
+
+  async run(input, ctx) {
+    const { version, createdTime } = captured<State>(ctx);
+    const open = await openDocument(ctx, input.openbao);
+    await requireKey(ctx, input, open, version);
+    const goal = { ...goalOf(input, open), version, createdTime };
+    const logs = logsSince(ctx, goal);
+    const pods: PodProof[] = [];
+    for (const consumer of input.consumers) pods.push(...(await refresh(ctx, consumer, { goal, logs })));
+    await requireKey(ctx, input, await openDocument(ctx, input.openbao), version);
+    return await outputsOf(ctx, input, { goal, pods });
+  },
+
+  observe: (input, before, ctx) =>
+    observeDocument(ctx, input.openbao, (open) =>
+      judge(ctx, { input, before: stateOf<State>(before), open }),
+    ),
+
+  undo: {
+    irreversible:
+      'Pods that have loaded a key are left as they are; a restart changes nothing that could be put back.',
+  },
+};
+
+function consumerResources(consumer: Consumer): readonly Resource[] {
+  if (restarts(consumer)) return workloadWrites(workloadOf(consumer));
+  return [{ path: objectPath(consumer.namespace, 'pods'), mode: 'read' }];
+}
+
+function consumerAccess(consumer: Consumer, current: boolean): readonly Access[] {
+  const { namespace, loads } = consumer;
+  return [
+    ...access(['list'], 'pods', { namespace }),
+    ...(loads === 'reload' ? access(['get'], 'pods', { namespace, subresource: 'log' }) : []),
+    ...(loads === 'reload' && current ? portForwardAccess(namespace) : []),
+    ...(restarts(consumer) ? changeAccess(workloadOf(consumer)) : []),
+  ];
+}
+
+async function prepared(input: MekConvergeWith, ctx: ReadContext) {
+  const bao = await connect(ctx, input.openbao);
+  const mount = await requireVersioned(ctx, bao, bao.at);
+  const notes = await requirePolicy(ctx, bao, documentNeeds(input.openbao));
+  const open = await openVersion(ctx, bao);
+  await requireKey(ctx, input, open, open.version);
+  return { open, mount, notes };
+}
+
+/** The key must be in both sets, and the active one where that is to be proven: no pod can load what is not there. */
+async function requireKey(
+  ctx: ReadContext,
+  { kid, current }: MekConvergeWith,
+  open: OpenDocument,
+  version: number,
+): Promise<void> {
+  const gone = missing({ kid, current }, open);
+  if (gone === undefined) return;
+  if (open.version !== version) throw await moved(ctx, open, version);
+  throw new StepError(current === true ? 'kid-not-current' : 'kid-missing', `${gone}.`, {
+    outcome: 'not-applied',
+    hint:
+      current === true
+        ? 'Activate the key first (mek.activate), or leave current out.'
+        : 'Publish the key first (mek.publish).',
+  });
+}
+
+function missing(
+  { kid, current }: { readonly kid: string; readonly current?: boolean | undefined },
+  { document, version }: OpenDocument,
+): string | undefined {
+  if (setsWith(document, kid).length < 2) return `Version ${version} does not have ${kid} in both sets`;
+  if (current === true && !isActive(document, kid))
+    return `In version ${version} the active key is ${document.currentKid}, not ${kid}`;
+  return undefined;
+}
+
+function goalOf({ kid, current }: MekConvergeWith, open: OpenDocument): Goal {
+  const { version, createdTime, document } = open;
+  return { kid, current: current === true, version, createdTime, kids: document.keys.map((key) => key.kid) };
+}
+
+async function outputsOf(
+  ctx: ReadContext & { readonly operationKey: string },
+  input: MekConvergeWith,
+  { goal, pods }: { readonly goal: Goal; readonly pods: readonly PodProof[] },
+): Promise<MekConvergeOutputs> {
+  return {
+    kid: goal.kid,
+    version: goal.version,
+    pods: pods.map(({ consumer, pod, evidence }) => ({ consumer, pod, evidence })),
+    restarted: [...(await restartedBy(ctx, input.consumers))],
+  };
+}
+
+async function judge(
+  ctx: ReadContext & { readonly operationKey: string },
+  {
+    input,
+    before,
+    open,
+  }: { readonly input: MekConvergeWith; readonly before: State; readonly open: OpenDocument },
+): Promise<Observation> {
+  const gone = missing(input, open);
+  if (gone !== undefined) return { state: 'conflict', evidence: gone };
+  const { version, createdTime, mount } = before;
+  const goal = { ...goalOf(input, open), version, createdTime };
+  const logs = logsSince(ctx, goal);
+  const pods: PodProof[] = [];
+  for (const consumer of input.consumers) pods.push(...(await proofsOf(ctx, consumer, { goal, logs })));
+  const unproven = pods.filter(({ state }) => state !== 'proven');
+  if (unproven.length === 0)
+    return {
+      state: 'applied',
+      evidence: `${pods.length} pods have loaded ${goal.kid}`,
+      outputs: asJson(await outputsOf(ctx, input, { goal, pods })),
+      witnesses: [documentWitness(open, mount)],
+    };
+  const [{ consumer, pod, evidence } = { consumer: '', pod: '', evidence: '' }] = unproven;
+  const said = `${unproven.length} of ${pods.length} pods are not proven; ${consumer} ${pod}: ${evidence}`;
+  const rollout = await rolloutOf(
+    ctx,
+    input.consumers.filter(({ name }) => unproven.some((proof) => proof.consumer === name)),
+  );
+  if (rollout === undefined) return { state: 'not-applied', evidence: said };
+  return {
+    state: 'in-progress',
+    evidence: `${said}; ${rollout.text}`,
+    ...(rollout.stuck && { stuck: true }),
+  };
+}
