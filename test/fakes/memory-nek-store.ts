@@ -44,6 +44,8 @@ export class MemoryNekStore implements NekStoreWriter {
   aroundInsert: (apply: () => void, rows: readonly NewNekRow[]) => Promise<void> | void = (apply) => apply();
   /** The coordinator's clock, microseconds. */
   micros: () => number;
+  /** After each write of rows. */
+  afterWrite: () => void = () => undefined;
   targets: NekStoreTarget[] = [];
   closed = 0;
   #partitions = new Map<string, Partition>();
@@ -71,6 +73,13 @@ export class MemoryNekStore implements NekStoreWriter {
     const row = this.#row(key);
     row.deletedAt = at;
     for (const [column, cell] of row.cells) if (cell.at <= at) row.cells.delete(column);
+  }
+
+  /** Past every gate. */
+  insertNow(rows: readonly NewNekRow[], at: number): void {
+    this.inserted.push(rows);
+    for (const row of rows) this.#write(row, at);
+    this.afterWrite();
   }
 
   setCurrentKid(namespace: string, kid: string | null): void {
@@ -108,11 +117,12 @@ export class MemoryNekStore implements NekStoreWriter {
         await this.#called('insert');
         requireOnePartition(rows);
         if (rows.length > 50) throw refused('more than 50 rows in one batch');
-        this.inserted.push(rows);
+        let written = false;
         await this.aroundInsert(() => {
-          const at = timestamp ?? this.micros();
-          for (const row of rows) this.#write(row, at);
+          written = true;
+          this.insertNow(rows, timestamp ?? this.micros());
         }, rows);
+        if (!written) this.inserted.push(rows);
       },
       jweKids: () => Promise.reject(refused('no such table')),
       jwes: () => {
