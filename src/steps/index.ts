@@ -24,6 +24,9 @@ import { setEnv } from './kubectl/set-env.ts';
 import { wait as kubectlWait } from './kubectl/wait.ts';
 import { exec } from './local/exec.ts';
 import { check as metricsCheck } from './metrics/check.ts';
+import { census as nekCensus } from './nek/census.ts';
+import { reencrypt as nekReencrypt } from './nek/reencrypt.ts';
+import { verify as nekVerify } from './nek/verify.ts';
 
 const all: readonly AnyStepType[] = [
   rolloutRestart,
@@ -43,6 +46,9 @@ const all: readonly AnyStepType[] = [
   kubectlExec,
   status,
   stepDown,
+  nekCensus,
+  nekReencrypt,
+  nekVerify,
   httpCheck,
   metricsCheck,
   inventoryServices,

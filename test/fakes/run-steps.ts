@@ -15,13 +15,16 @@ import type { Clock } from '../../src/services/clock.ts';
 
 /**
  * What one call to a step does: 'ok'; 'fail' without an effect; 'flaky', which may be retried; 'lost': effect, then no answer;
- * 'idle': no effect, yet ends well; 'hang': nothing until it is asked to stop; 'wait': the same, with an error of its own; 'slow': the effect shows only after 30 s.
+ * 'half': a part of the effect, then no answer; 'idle': no effect, yet ends well; 'hang': nothing until it is asked to stop;
+ * 'wait': the same, with an error of its own; 'slow': the effect shows only after 30 s.
  */
 export type Behaviour =
   | 'ok'
   | 'fail'
   | 'flaky'
   | 'lost'
+  | 'half'
+  | 'crash-half'
   | 'idle'
   | 'hang'
   | 'wait'
@@ -33,6 +36,8 @@ export type Behaviour =
 export class RunTarget {
   readonly clock: Clock;
   readonly present = new Map<string, { readonly by: string; readonly from: number }>();
+  /** What is there in part. */
+  readonly halves = new Set<string>();
   readonly log: string[] = [];
   /** What the next calls of an instance do; 'ok' when there is nothing left. */
   readonly script = new Map<string, Behaviour[]>();
@@ -116,6 +121,13 @@ function changeType(target: RunTarget, alive: () => boolean): ChangeStepType<Wit
       }
       if (behaviour === 'idle') return { key };
       if (!alive()) await never();
+      if (behaviour === 'half' || behaviour === 'crash-half') {
+        target.log.push(`half ${ctx.instance}`);
+        target.halves.add(key);
+        if (behaviour === 'crash-half') await stop(target);
+        throw new StepError('broken', 'it broke in the middle');
+      }
+      target.halves.delete(key);
       target.log.push(`do ${ctx.instance}`);
       target.present.set(key, {
         by: ctx.operationKey,
@@ -132,6 +144,8 @@ function changeType(target: RunTarget, alive: () => boolean): ChangeStepType<Wit
       const verdict = target.verdicts.get(ctx.instance)?.shift();
       if (verdict !== undefined) return { state: verdict, evidence: `told to say ${verdict}` };
       const found = target.present.get(key);
+      if (found === undefined && target.halves.has(key))
+        return { state: 'not-applied', partial: true, evidence: `${key} is there in part` };
       if (found === undefined) return { state: 'not-applied', evidence: `${key} is absent` };
       if (found.from > target.clock.now()) return { state: 'in-progress', evidence: `${key} is coming` };
       const witnesses = target.witnessesAfter.get(ctx.instance) ?? [];
@@ -146,6 +160,7 @@ function changeType(target: RunTarget, alive: () => boolean): ChangeStepType<Wit
       if (!alive()) await never();
       target.log.push(`undo ${ctx.instance}`);
       target.present.delete(key);
+      target.halves.delete(key);
       if (behaviour === 'crash-after') await stop(target);
       if (behaviour === 'lost') throw new StepError('no-answer', 'the connection broke', { retryable: true });
     },

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { formatDuration } from '../duration.ts';
 import { StepError } from '../step-type.ts';
 import type { Runtime } from './runtime.ts';
@@ -21,6 +22,8 @@ export async function bounded<T>(
     timer: new AbortController(),
     over: false,
   };
+  // A step may await many things at once, each of which listens.
+  setMaxListeners(0, watch.step.signal);
   const { aborting } = runtime;
   const interrupt = () => {
     watch.step.abort(stop);
