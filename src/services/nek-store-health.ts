@@ -4,8 +4,14 @@ import type { Connected } from './nek-store-link.ts';
 import { copiesIn, hasQuorum, type Replication } from './nek-store-quorum.ts';
 import { nekTable, type StoredTable, schemaProblems } from './nek-store-schema.ts';
 
+export interface Examination {
+  readonly health: NekStoreHealth;
+  /** A pod runs, and its node did not answer over these connections: over new ones it may. */
+  readonly doubtful: boolean;
+}
+
 /** Asks every node by itself, and any of them for the schema. */
-export async function askHealth(connected: Connected, target: NekStoreTarget): Promise<NekStoreHealth> {
+export async function askHealth(connected: Connected, target: NekStoreTarget): Promise<Examination> {
   await connected.tunnel.refresh();
   const [pods, members, keyspace, table] = await Promise.all([
     askNodes(connected),
@@ -21,7 +27,8 @@ export async function askHealth(connected: Connected, target: NekStoreTarget): P
   const up = nodes.filter((node) => node.up);
   const copies = keyspace === undefined ? 0 : copiesIn(target.datacenter, keyspace.replication);
   const place = `${target.keyspace}.${nekTable}`;
-  return {
+  const running = new Set(connected.tunnel.pods().flatMap((each) => (each.running ? [each.pod] : [])));
+  const health = {
     nodes,
     schemaAgreed: new Set(up.map(({ schemaVersion }) => schemaVersion)).size <= 1,
     quorum: hasQuorum({ copies, nodes: nodes.length, up: up.length }),
@@ -32,6 +39,7 @@ export async function askHealth(connected: Connected, target: NekStoreTarget): P
         ? [`the keyspace ${target.keyspace} does not exist`]
         : schemaProblems(place, table),
   };
+  return { health, doubtful: pods.some(({ pod, up: answered }) => !answered && running.has(pod)) };
 }
 
 const local = { prepare: false, isIdempotent: true, consistency: types.consistencies.localOne };
