@@ -19,9 +19,10 @@ export async function askHealth(connected: Connected, target: NekStoreTarget): P
     askKeyspace(connected.client, target.keyspace),
     askTable(connected.client, target.keyspace),
   ]);
-  const known = new Set(pods.map(({ address }) => address));
+  const endpoints = await Promise.all(members.map((address) => connected.tunnel.translate(address)));
+  // A pod that restarts is known to its neighbours by its former address for a while: it counts once.
   const others = members
-    .filter((address) => !known.has(address))
+    .filter((_, index) => endpoints[index] === undefined)
     .map((address): NekStoreNode => ({ pod: '', address, up: false, schemaVersion: '' }));
   const nodes = [...pods, ...others];
   const up = nodes.filter((node) => node.up);

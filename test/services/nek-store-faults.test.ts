@@ -172,6 +172,28 @@ describe('a session', () => {
     expect(await up()).toEqual([true, true, true]);
   });
 
+  test('counts a member of the ring that no pod has as down, and one with a former address once', async () => {
+    const nothing: CqlAnswer = { columns: { replication: 'text' }, rows: [] };
+    await using world = await rig(() => nothing);
+    const session = await world.open();
+    const nodes = async () =>
+      (await session.health(never())).nodes.map(({ pod, address, up }) => [pod, address, up]);
+    const [first, second, third] = world.pods.pods;
+    if (first === undefined || second === undefined || third === undefined) throw new Error('three pods');
+    world.pods.pods = [first, second, { ...third, ip: '10.0.0.33', phase: 'Pending' }];
+    expect(await nodes()).toEqual([
+      ['cassandra-0', '10.0.0.1', true],
+      ['cassandra-1', '10.0.0.2', true],
+      ['cassandra-2', '10.0.0.33', true],
+    ]);
+    world.pods.pods = [first, second];
+    expect(await nodes()).toEqual([
+      ['cassandra-0', '10.0.0.1', true],
+      ['cassandra-1', '10.0.0.2', true],
+      ['', '10.0.0.3', false],
+    ]);
+  });
+
   test('speaks TLS where the nodes do, and only with the one whose certificate was named', async () => {
     const tls = { cert: testCertificate, key: testKey };
     await using world = await rig(() => stored, { tls });
