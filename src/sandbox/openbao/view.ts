@@ -24,7 +24,7 @@ export function nodeView(world: World, namespace: string, pod: string): OpenBaoN
     leaderAddress: known ? addressOf(namespace, cluster.leader ?? '') : undefined,
     raftCommittedIndex: node.sealed ? undefined : committedIndex(world),
     raftAppliedIndex: node.sealed ? undefined : appliedIndex(world, node),
-    serverTime: Math.floor(world.timeline.now / 1000),
+    serverTime: Math.floor((world.timeline.now + cluster.skew) / 1000),
   };
 }
 
