@@ -6,12 +6,19 @@ export interface ExchangeRequest {
   readonly method: string;
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: Buffer;
+  readonly body?: Uint8Array;
   readonly agent?: Agent;
   /** PEM, instead of the system's. */
   readonly ca?: readonly string[];
   /** Milliseconds for the connection, for the answer's head, and between two chunks. */
   readonly limit: number;
+}
+
+/** An answer whose body is still on its way: `pieces` is read to its end, or left by `return`. */
+export interface StreamedResponse {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly pieces: AsyncIterable<Uint8Array>;
 }
 
 /** Why there is no answer, in words; `sent` when the request may have arrived. */
@@ -28,7 +35,20 @@ export class NoAnswer extends Error {
 const largestBody = 10 * 1024 * 1024;
 
 /** One request, one answer; throws `NoAnswer`. Any status is an answer. */
-export function exchange(request: ExchangeRequest, signal: AbortSignal): Promise<HttpResponse> {
+export async function exchange(request: ExchangeRequest, signal: AbortSignal): Promise<HttpResponse> {
+  const { status, headers, pieces } = await exchangeStream(request, signal);
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of pieces) {
+    size += chunk.length;
+    if (size > largestBody) throw new NoAnswer('the answer is larger than 10 MiB', true);
+    chunks.push(chunk);
+  }
+  return { status, headers, body: Buffer.concat(chunks).toString('utf8') };
+}
+
+/** As `exchange`, but the body comes in pieces; it throws `NoAnswer`, too, when the connection breaks. */
+export function exchangeStream(request: ExchangeRequest, signal: AbortSignal): Promise<StreamedResponse> {
   const open = request.url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
@@ -36,6 +56,7 @@ export function exchange(request: ExchangeRequest, signal: AbortSignal): Promise
       return;
     }
     let sent = false;
+    let late: Error | undefined;
     const outgoing = open(request.url, {
       method: request.method,
       headers: { ...request.headers, ...lengthOf(request.body) },
@@ -43,43 +64,72 @@ export function exchange(request: ExchangeRequest, signal: AbortSignal): Promise
       ...(request.agent === undefined ? {} : { agent: request.agent }),
       ...(request.ca === undefined ? {} : { ca: [...request.ca] }),
     });
-    const timer = setTimeout(
-      () => outgoing.destroy(new Error(`none within ${request.limit / 1000} s`)),
-      request.limit,
-    );
-    const fail = (cause: unknown) => {
-      clearTimeout(timer);
+    const wait = patience(request.limit, (error) => {
+      late = error;
+      outgoing.destroy(error);
+    });
+    outgoing.on('error', (cause) => {
+      wait.end();
       reject(new NoAnswer(explain(cause, signal), sent, cause));
-    };
-    outgoing.on('error', fail);
+    });
     outgoing.on('socket', (socket) => {
       if (socket.connecting) socket.once('connect', () => (sent = true));
       else sent = true;
     });
     outgoing.on('response', (answer) => {
-      timer.refresh();
-      readBody(answer, () => timer.refresh()).then((body) => {
-        clearTimeout(timer);
-        resolve({ status: answer.statusCode ?? 0, headers: flatten(answer), body });
-      }, fail);
+      wait.begin();
+      const broken = (cause: unknown) => new NoAnswer(explain(late ?? cause, signal), true, late ?? cause);
+      resolve({
+        status: answer.statusCode ?? 0,
+        headers: flatten(answer),
+        pieces: piecesOf(answer, wait, broken),
+      });
     });
     outgoing.end(request.body);
   });
 }
 
-async function readBody(answer: IncomingMessage, progressed: () => void): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of answer) {
-    progressed();
-    size += chunk.length;
-    if (size > largestBody) throw new Error('the answer is larger than 10 MiB');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
+interface Patience {
+  /** Starts to wait, anew when it waits already. */
+  begin(): void;
+  end(): void;
 }
 
-function lengthOf(body: Buffer | undefined): Record<string, string> {
+function patience(limit: number, giveUp: (error: Error) => void): Patience {
+  let timer: NodeJS.Timeout | undefined;
+  const end = () => clearTimeout(timer);
+  const begin = () => {
+    end();
+    timer = setTimeout(() => giveUp(new Error(`none within ${limit / 1000} s`)), limit);
+  };
+  begin();
+  return { begin, end };
+}
+
+async function* piecesOf(
+  answer: IncomingMessage,
+  wait: Patience,
+  broken: (cause: unknown) => Error,
+): AsyncGenerator<Uint8Array> {
+  const chunks = answer[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await chunks.next().catch((cause: unknown) => {
+        throw broken(cause);
+      });
+      // What the reader does with a piece is not the server's time.
+      wait.end();
+      if (next.done === true) return;
+      yield next.value as Uint8Array;
+      wait.begin();
+    }
+  } finally {
+    wait.end();
+    if (!answer.complete) answer.destroy();
+  }
+}
+
+function lengthOf(body: Uint8Array | undefined): Record<string, string> {
   return body === undefined ? {} : { 'content-length': String(body.length) };
 }
 
@@ -95,6 +145,7 @@ const words: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'the connection was refused',
   ECONNRESET: 'the connection broke',
   EPIPE: 'the connection broke',
+  ERR_STREAM_PREMATURE_CLOSE: 'the connection broke',
   ENOTFOUND: 'the name does not resolve',
   EAI_AGAIN: 'the name does not resolve',
   EHOSTUNREACH: 'the host is unreachable',

@@ -34,6 +34,10 @@ export class OpenBaoError extends Error {
   readonly status: number | undefined;
   readonly outcome: 'not-applied' | 'unknown';
   readonly retryable: boolean;
+  /** The newest version is another one than the write expected: somebody else wrote, or this very write did before its answer was lost. */
+  readonly casMismatch: boolean;
+  /** The path takes no write without check-and-set. */
+  readonly casRequired: boolean;
 
   constructor(
     message: string,
@@ -41,6 +45,8 @@ export class OpenBaoError extends Error {
       status?: number | undefined;
       outcome: 'not-applied' | 'unknown';
       retryable: boolean;
+      casMismatch?: boolean;
+      casRequired?: boolean;
       cause?: unknown;
     },
   ) {
@@ -49,6 +55,8 @@ export class OpenBaoError extends Error {
     this.status = options.status;
     this.outcome = options.outcome;
     this.retryable = options.retryable;
+    this.casMismatch = options.casMismatch ?? false;
+    this.casRequired = options.casRequired ?? false;
   }
 }
 
@@ -142,7 +150,10 @@ export interface OpenBaoReader {
   ): Promise<Readonly<Record<string, readonly string[]>>>;
   /** `GET /v1/auth/token/lookup-self`. */
   tokenInfo(pod: OpenBaoPod, token: Secret, signal: AbortSignal): Promise<TokenInfo>;
-  /** `GET /v1/sys/storage/raft/snapshot` of the active pod, in pieces; the content is encrypted by the seal. */
+  /**
+   * `GET /v1/sys/storage/raft/snapshot` of the active pod, in pieces; the content is encrypted by the seal. A snapshot that breaks off
+   * looks whole to HTTP, so its parts and their checksums are looked at: throws `OpenBaoError` instead of ending when it is not whole.
+   */
   raftSnapshot(pod: OpenBaoPod, token: Secret, signal: AbortSignal): AsyncIterable<Uint8Array>;
 }
 

@@ -1,16 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../src/engine/secret.ts';
-import { type KubernetesObject, kinds } from '../../src/services/kubernetes.ts';
-import { OpenBaoError } from '../../src/services/openbao.ts';
 import { createOpenBao } from '../../src/services/openbao-http.ts';
-import { type LocalServer, startLocalServer } from '../fakes/local-server.ts';
+import { type Answers, failureOf, inPod, pod, serve } from '../fakes/openbao-server.ts';
 
 const never = () => new AbortController().signal;
 const token = Secret.fromText('token', 's.hunter2\n');
-const pod = { namespace: 'vault-system', pod: 'openbao-server-0', uid: 'u1' };
-
-type Answers = Readonly<Record<string, readonly [status: number, body: unknown] | 'reset'>>;
 
 const unsealed: Answers = {
   '/v1/sys/seal-status': [200, { initialized: true, sealed: false, version: '2.4.0' }],
@@ -20,48 +14,6 @@ const unsealed: Answers = {
     { is_self: true, leader_address: 'http://10.0.0.1:8200', raft_committed_index: 9, raft_applied_index: 8 },
   ],
 };
-
-function serve(answers: Answers) {
-  return startLocalServer((request: IncomingMessage, response: ServerResponse) => {
-    const answer = answers[request.url ?? ''];
-    if (answer === 'reset') response.socket?.resetAndDestroy();
-    else if (answer === undefined) response.writeHead(404).end('{"errors":[]}');
-    else
-      response
-        .writeHead(answer[0])
-        .end(typeof answer[1] === 'string' ? answer[1] : JSON.stringify(answer[1]));
-  });
-}
-
-/** OpenBao in a pod with this uid, reached over streams to the server. */
-function inPod(server: LocalServer, uid = () => 'u1') {
-  const metadata = { name: pod.pod, namespace: pod.namespace, resourceVersion: '1' };
-  return createOpenBao({
-    kubernetes: {
-      portForward: () => server.open(),
-      get: (ref) => {
-        expect(ref).toEqual({ kind: kinds.pods, namespace: pod.namespace, name: pod.pod });
-        const found: KubernetesObject = {
-          apiVersion: 'v1',
-          kind: 'Pod',
-          metadata: { ...metadata, uid: uid() },
-        };
-        return Promise.resolve(found);
-      },
-    },
-  });
-}
-
-async function failureOf(call: Promise<unknown>): Promise<OpenBaoError> {
-  const failure = await call.then(
-    () => undefined,
-    (cause: unknown) => cause,
-  );
-  if (!(failure instanceof OpenBaoError)) throw new Error(`expected a failure, got ${String(failure)}`);
-  expect(failure.message).not.toContain('hunter2');
-  expect(JSON.stringify(failure)).not.toContain('hunter2');
-  return failure;
-}
 
 describe("a pod's state", () => {
   test('of an active node', async () => {
