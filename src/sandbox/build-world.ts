@@ -35,6 +35,7 @@ export function buildWorld(seed: number, options: WorldOptions): World {
     runtimes: new Map(),
     events: new Map(),
     openbao: new Map(),
+    baoSkew: 0,
     cassandra: createCassandra(options.neks ?? { namespaces: 40, each: 50 }),
     consumers: new Map(),
     documentSeen: 0,

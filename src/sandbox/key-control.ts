@@ -1,13 +1,13 @@
 import type { NekRowKey, NewNekRow } from '../services/nek-store.ts';
+import type { TextAnswer } from './consumers/answer.ts';
 import { consumersOf } from './consumers/running.ts';
 import type { ConsumerKind } from './consumers/state.ts';
-import { veil } from './crypto/veil.ts';
 import type { Machine } from './machine.ts';
 import type { MigrationsOutcome } from './mek/migrations.ts';
 import { MEK_PATH } from './mek/seed.ts';
+import { BAO_NAMESPACE } from './mek/stored.ts';
 import { packRows } from './nek-store/changes.ts';
 import type { CassandraSchema, NekColumn } from './nek-store/state.ts';
-import type { PodAnswer } from './pod-port.ts';
 import type { Mishap } from './world.ts';
 
 /** A secret of ESS: by default one of its own in `nvcf`. */
@@ -46,7 +46,7 @@ export interface KeyControl {
   /** The active OpenBao server gives up. */
   stepDown(namespace?: string): void;
   /** The clock of OpenBao's servers goes wrong by so many milliseconds. */
-  skewClock(ms: number, namespace?: string): void;
+  skewClock(ms: number): void;
   schema(schema: Partial<CassandraSchema>): void;
   insertRows(namespace: string, rows: readonly NewNekRow[]): void;
   /** An UPDATE: makes a ghost where there is no row. Null deletes a column. */
@@ -60,8 +60,6 @@ export interface KeyControl {
   ): void;
 }
 
-const BAO = 'vault-system';
-
 export function keyControl(machine: Machine): KeyControl {
   const { world } = machine;
   const value = (outcome: ReturnType<Machine['perform']>): unknown => {
@@ -71,17 +69,17 @@ export function keyControl(machine: Machine): KeyControl {
   const ask = (
     kind: ConsumerKind,
     call: { pod?: string | undefined; method: string; path: string; ess?: string; body?: unknown },
-  ): PodAnswer | undefined => {
+  ): TextAnswer | undefined => {
     const { pod, body, ...rest } = call;
     const consumers = consumersOf(world, kind);
     const consumer = pod === undefined ? consumers[0] : consumers.find((known) => known.pod === pod);
     if (consumer === undefined) return undefined;
     const { namespace } = consumer;
-    const veiled = body === undefined ? {} : { body: veil(world.seed, JSON.stringify(body)) };
-    const served = { ...rest, ...veiled, namespace, pod: consumer.pod };
-    return value(machine.perform({ do: 'serve', call: served })) as PodAnswer;
+    const sealed = body === undefined ? '' : JSON.stringify(body);
+    const served = { ...rest, namespace, pod: consumer.pod };
+    return value(machine.perform({ do: 'serve', call: served, sealed })) as TextAnswer;
   };
-  const field = (answer: PodAnswer | undefined, name: string): string | undefined => {
+  const field = (answer: TextAnswer | undefined, name: string): string | undefined => {
     if (answer?.status !== 200) return undefined;
     return (JSON.parse(answer.body) as Record<string, string>)[name];
   };
@@ -103,8 +101,8 @@ export function keyControl(machine: Machine): KeyControl {
       return field(ask('nvcf-api', { method: 'POST', path, body: { token: old } }), 'token');
     },
     editKv: ({ mount = MEK_PATH.mount, path = MEK_PATH.path, data }) => {
-      const veiled = veil(world.seed, JSON.stringify(data));
-      const outcome = machine.perform({ do: 'edit-secret', mount, path, data: veiled });
+      const sealed = JSON.stringify(data);
+      const outcome = machine.perform({ do: 'edit-secret', mount, path, sealed });
       return value(outcome) as { version: number } | { refused: string };
     },
     runMigrationsJob: ({ misbehaving = false } = {}) =>
@@ -112,11 +110,13 @@ export function keyControl(machine: Machine): KeyControl {
     mishap: ({ times = 1, ...rest }) => void machine.perform({ do: 'mishap', mishap: { ...rest, times } }),
     stopNode: (pod) => void machine.perform({ do: 'stop-node', pod }),
     startNode: (pod) => void machine.perform({ do: 'start-node', pod }),
-    stepDown: (namespace = BAO) => {
+    stepDown: (namespace = BAO_NAMESPACE) => {
       const pod = world.openbao.get(namespace)?.leader;
-      if (pod !== undefined) machine.perform({ do: 'step-down', namespace, pod });
+      if (pod === undefined) return;
+      const request = { namespace, pod, method: 'PUT', path: 'sys/step-down', query: {} };
+      machine.perform({ do: 'bao', request, sealed: '' });
     },
-    skewClock: (ms, namespace = BAO) => void machine.perform({ do: 'skew', namespace, ms }),
+    skewClock: (ms) => void machine.perform({ do: 'skew', ms }),
     schema: (schema) => void machine.perform({ do: 'schema', schema }),
     insertRows: (namespace, rows) =>
       void machine.perform({ do: 'rows', change: packRows(world, namespace, rows) }),

@@ -1,5 +1,4 @@
 import { type ServeCall, serve } from './consumers/serve.ts';
-import { unveil } from './crypto/veil.ts';
 import { runMigrations } from './mek/migrations.ts';
 import { writeSecret } from './mek/stored.ts';
 import { changeRows, type RowChange } from './nek-store/changes.ts';
@@ -10,15 +9,17 @@ import type { Mishap, World } from './world.ts';
 /** Commands about what the stores hold, the services that use it, and how both fail. */
 export type StoreCommand =
   | { readonly do: 'rows'; readonly change: RowChange }
-  | { readonly do: 'serve'; readonly call: ServeCall }
+  /** `sealed`: the body. */
+  | { readonly do: 'serve'; readonly call: Omit<ServeCall, 'body'>; readonly sealed: string }
   | { readonly do: 'column'; readonly name: string; readonly values: readonly (string | null)[] }
   | { readonly do: 'schema'; readonly schema: Partial<CassandraSchema> }
   | { readonly do: 'stop-node' | 'start-node'; readonly pod: string }
   | { readonly do: 'mishap'; readonly mishap: Mishap }
   | { readonly do: 'mishap-met'; readonly index: number }
-  | { readonly do: 'edit-secret'; readonly mount: string; readonly path: string; readonly data: string }
+  /** `sealed`: the fields as JSON. */
+  | { readonly do: 'edit-secret'; readonly mount: string; readonly path: string; readonly sealed: string }
   | { readonly do: 'migrations'; readonly misbehaving: boolean }
-  | { readonly do: 'skew'; readonly namespace: string; readonly ms: number };
+  | { readonly do: 'skew'; readonly ms: number };
 
 function addValues(world: World, name: string, values: readonly (string | null)[]): void {
   world.cassandra.added.set(name, [...(world.cassandra.added.get(name) ?? []), ...values]);
@@ -29,7 +30,7 @@ export function performStore(world: World, command: StoreCommand): unknown {
     case 'rows':
       return changeRows(world, command.change);
     case 'serve':
-      return serve(world, command.call);
+      return serve(world, { ...command.call, body: command.sealed });
     case 'column':
       return addValues(world, command.name, command.values);
     case 'schema':
@@ -47,15 +48,13 @@ export function performStore(world: World, command: StoreCommand): unknown {
       return undefined;
     }
     case 'edit-secret': {
-      const data = JSON.parse(unveil(world.seed, command.data)) as Readonly<Record<string, unknown>>;
+      const data = JSON.parse(command.sealed) as Readonly<Record<string, unknown>>;
       return writeSecret(world, command, data);
     }
     case 'migrations':
       return runMigrations(world, command.misbehaving);
-    case 'skew': {
-      const cluster = world.openbao.get(command.namespace);
-      if (cluster !== undefined) cluster.skew = command.ms;
+    case 'skew':
+      world.baoSkew = command.ms;
       return undefined;
-    }
   }
 }

@@ -47,6 +47,8 @@ export interface World {
   readonly events: Map<string, string>;
   /** By namespace. */
   readonly openbao: Map<string, BaoCluster>;
+  /** By how many milliseconds the clocks of OpenBao's servers are wrong. */
+  baoSkew: number;
   readonly cassandra: CassandraState;
   /** Services that hold master keys, by the UID of their pod. */
   readonly consumers: Map<string, Consumer>;

@@ -4,8 +4,8 @@ import { hasQuorum, ownNodes } from '../nek-store/nodes.ts';
 import { makeApiKey } from '../nek-store/seed.ts';
 import type { StoredApiKey } from '../nek-store/state.ts';
 import { apiKeysOf } from '../nek-store/tables.ts';
-import type { PodAnswer } from '../pod-port.ts';
 import type { World } from '../world.ts';
+import type { TextAnswer } from './answer.ts';
 import { answer } from './answer.ts';
 import { say } from './running.ts';
 import type { Consumer, KeySet } from './state.ts';
@@ -31,7 +31,7 @@ export function keyProblem(world: World, key: string, keys: KeySet): string | un
   return 'why' in opened ? opened.why : undefined;
 }
 
-function issue(world: World, consumer: Consumer, owner: string): PodAnswer {
+function issue(world: World, consumer: Consumer, owner: string): TextAnswer {
   const { keys } = consumer;
   const bytes = keys?.keys.get(keys.current);
   if (keys === undefined || bytes === undefined) {
@@ -51,7 +51,7 @@ function issue(world: World, consumer: Consumer, owner: string): PodAnswer {
   return answer(200, { key, keyId: row.keyId, owner });
 }
 
-function validate(world: World, consumer: Consumer, key: string): PodAnswer {
+function validate(world: World, consumer: Consumer, key: string): TextAnswer {
   const why = consumer.keys === undefined ? 'no keys are loaded' : keyProblem(world, key, consumer.keys);
   if (why === undefined) return answer(200, { valid: true });
   say(world, consumer, `ERROR [http] %: ${why}`);
@@ -63,7 +63,7 @@ export function answerApiKeys(
   world: World,
   consumer: Consumer,
   call: { readonly path: string; readonly body: Readonly<Record<string, unknown>> },
-): PodAnswer {
+): TextAnswer {
   if (!hasQuorum(world, ownNodes(world))) return answer(500, { error: 'Cassandra is not available' });
   const { owner, key } = call.body;
   if (call.path === '/v1/keys' && typeof owner === 'string') return issue(world, consumer, owner);

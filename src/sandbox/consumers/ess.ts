@@ -7,8 +7,8 @@ import { hasQuorum, ownNodes } from '../nek-store/nodes.ts';
 import { currentKidOf, rowsOf } from '../nek-store/rows.ts';
 import { nekText, secretKey, wrapNek } from '../nek-store/seed.ts';
 import { partitionOf, stamp } from '../nek-store/tables.ts';
-import type { PodAnswer } from '../pod-port.ts';
 import type { World } from '../world.ts';
+import type { TextAnswer } from './answer.ts';
 import { answer } from './answer.ts';
 import { selectRow, unwrapRow } from './nek.ts';
 import { say } from './running.ts';
@@ -158,7 +158,7 @@ export interface EssCall {
   readonly value: string | undefined;
 }
 
-function put(world: World, consumer: Consumer, call: EssCall & { value: string }): PodAnswer {
+function put(world: World, consumer: Consumer, call: EssCall & { value: string }): TextAnswer {
   const { namespace, path, value } = call;
   const key = counted(consumer, 'encryption', () => {
     const row = encryptionRow(world, consumer, namespace);
@@ -174,7 +174,7 @@ function put(world: World, consumer: Consumer, call: EssCall & { value: string }
   return answer(200, { version });
 }
 
-function get(world: World, consumer: Consumer, call: EssCall): PodAnswer {
+function get(world: World, consumer: Consumer, call: EssCall): TextAnswer {
   partitionOf(world, call.namespace);
   const secret = world.cassandra.secrets.get(secretKey(call.namespace, call.path));
   if (secret === undefined) throw new EssFailure(404, 'secret not found');
@@ -193,7 +193,7 @@ function get(world: World, consumer: Consumer, call: EssCall): PodAnswer {
   return answer(200, { data: JSON.parse(value) as unknown, version: secret.version });
 }
 
-function remove(world: World, consumer: Consumer, call: EssCall): PodAnswer {
+function remove(world: World, consumer: Consumer, call: EssCall): TextAnswer {
   partitionOf(world, call.namespace);
   const key = secretKey(call.namespace, call.path);
   if (!world.cassandra.secrets.delete(key)) throw new EssFailure(404, 'secret not found');
@@ -203,7 +203,7 @@ function remove(world: World, consumer: Consumer, call: EssCall): PodAnswer {
 }
 
 /** ESS's answer to a call about a secret; what it changes is done when it is answered. */
-export function answerEss(world: World, consumer: Consumer, call: EssCall): PodAnswer {
+export function answerEss(world: World, consumer: Consumer, call: EssCall): TextAnswer {
   try {
     if (!hasQuorum(world, ownNodes(world))) throw new EssFailure(500, 'Cassandra is not available');
     if (call.method === 'GET') return get(world, consumer, call);

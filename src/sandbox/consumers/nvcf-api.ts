@@ -1,8 +1,8 @@
 import { derived } from '../crypto/derive.ts';
 import { headerOf, openWrapped, sealWrapped } from '../crypto/jwe.ts';
 import { stamp } from '../nek-store/tables.ts';
-import type { PodAnswer } from '../pod-port.ts';
 import type { World } from '../world.ts';
+import type { TextAnswer } from './answer.ts';
 import { answer } from './answer.ts';
 import { say } from './running.ts';
 import type { Consumer, KeySet } from './state.ts';
@@ -11,7 +11,7 @@ const HOUR = 3_600_000;
 /** Life of a worker's token. */
 const LIFE = 3 * HOUR;
 
-function issue(world: World, consumer: Consumer): PodAnswer {
+function issue(world: World, consumer: Consumer): TextAnswer {
   const { keys } = consumer;
   const bytes = keys?.keys.get(keys.current);
   if (keys === undefined || bytes === undefined) {
@@ -49,7 +49,7 @@ export function answerNvcfApi(
   world: World,
   consumer: Consumer,
   call: { readonly path: string; readonly body: Readonly<Record<string, unknown>> },
-): PodAnswer {
+): TextAnswer {
   if (call.path === '/v1/worker-tokens') return issue(world, consumer);
   if (call.path !== '/v1/worker-tokens/refresh') return answer(404, { error: 'not found' });
   const { keys } = consumer;

@@ -1,6 +1,5 @@
-import { unveil } from '../crypto/veil.ts';
-import type { PodAnswer } from '../pod-port.ts';
 import type { World } from '../world.ts';
+import type { TextAnswer } from './answer.ts';
 import { answer } from './answer.ts';
 import { answerApiKeys } from './api-keys.ts';
 import { answerEss } from './ess.ts';
@@ -15,8 +14,8 @@ export interface ServeCall {
   readonly path: string;
   /** `X-ESS-NAMESPACE`. */
   readonly ess?: string;
-  /** JSON text, veiled. */
-  readonly body?: string;
+  /** JSON text; empty when there is none. */
+  readonly body: string;
 }
 
 const SECRET = /^\/v1\/((?:functions|accounts|tasks)\/[^/]+\/.+)$/;
@@ -24,9 +23,9 @@ const SECRET = /^\/v1\/((?:functions|accounts|tasks)\/[^/]+\/.+)$/;
 type Fields = Readonly<Record<string, unknown>>;
 
 /** The body's object; undefined when it is none. */
-function fieldsOf(world: World, body: string | undefined): Fields | undefined {
+function fieldsOf(body: string): Fields | undefined {
   try {
-    const value: unknown = JSON.parse(body === undefined ? '{}' : unveil(world.seed, body));
+    const value: unknown = JSON.parse(body === '' ? '{}' : body);
     return typeof value === 'object' && value !== null && !Array.isArray(value)
       ? (value as Fields)
       : undefined;
@@ -35,7 +34,7 @@ function fieldsOf(world: World, body: string | undefined): Fields | undefined {
   }
 }
 
-function ess(world: World, consumer: Consumer, call: ServeCall, body: Fields): PodAnswer {
+function ess(world: World, consumer: Consumer, call: ServeCall, body: Fields): TextAnswer {
   const path = SECRET.exec(call.path)?.[1];
   if (path === undefined) return answer(404, { error: 'unknown entity type' });
   if (call.ess === undefined || call.ess === '') return answer(400, { error: 'X-ESS-NAMESPACE is missing' });
@@ -56,9 +55,9 @@ export function consumerIn(
 }
 
 /** Answers a request, and does what it asks for. */
-export function serve(world: World, call: ServeCall): PodAnswer {
+export function serve(world: World, call: ServeCall): TextAnswer {
   const consumer = consumerIn(world, call);
-  const body = fieldsOf(world, call.body);
+  const body = fieldsOf(call.body);
   if (consumer === undefined) return answer(503, { error: 'the service is starting' });
   if (body === undefined) return answer(400, { error: 'the body is no JSON object' });
   if (consumer.kind === 'ess') return ess(world, consumer, call, body);

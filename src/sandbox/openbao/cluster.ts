@@ -25,7 +25,6 @@ export function clusterOf(world: World, namespace: string): BaoCluster {
     leader: undefined,
     steppedDown: undefined,
     electing: false,
-    skew: 0,
     version: '2.5.5',
     lastApplied: new Map(),
     mounts: new Map(),

@@ -67,8 +67,6 @@ export interface BaoCluster {
   /** Nobody else may become active before this one had its chance: the node that stepped down. */
   steppedDown: string | undefined;
   electing: boolean;
-  /** By how many milliseconds the clocks of its servers are wrong. */
-  skew: number;
   readonly version: string;
   /** Applied index of each peer that is not running, by pod name. */
   readonly lastApplied: Map<string, number>;

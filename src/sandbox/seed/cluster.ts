@@ -2,8 +2,7 @@ import { kinds } from '../../services/kubernetes.ts';
 import { createObject } from '../api.ts';
 import { otherKinds } from '../catalog.ts';
 import { settleConsumers } from '../consumers/life.ts';
-import { seededSecrets } from '../mek/seed.ts';
-import { writeSecret } from '../mek/stored.ts';
+import { seedSecrets } from '../mek/stored.ts';
 import { type Pod, timestamp } from '../objects.ts';
 import type { Fields } from '../patch.ts';
 import type { World } from '../world.ts';
@@ -93,7 +92,7 @@ export function seedCluster(world: World, given: { readonly nvcaOperator: boolea
   }
   world.timeline.advance(world.epoch);
   for (const event of world.store.all(kinds.events)) world.store.remove(kinds.events, event);
-  for (const secret of seededSecrets(world.seed, world.epoch)) writeSecret(world, secret, secret.data);
+  seedSecrets(world);
   settleConsumers(world, world.store.all<Pod>(kinds.pods));
   world.store.compact();
 }
