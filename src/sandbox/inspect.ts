@@ -2,13 +2,14 @@ import type { NekRow } from '../services/nek-store.ts';
 import { keyProblem } from './consumers/api-keys.ts';
 import { keysOf } from './consumers/document.ts';
 import { selectRow, unwrapRow } from './consumers/nek.ts';
+import { tokenProblem } from './consumers/nvcf-api.ts';
 import { consumersOf } from './consumers/running.ts';
 import type { Consumer, ConsumerKind, KeySet } from './consumers/state.ts';
 import { headerOf, openDirect } from './crypto/jwe.ts';
 import { MEK_PATH } from './mek/seed.ts';
 import { readSecret, readStored } from './mek/stored.ts';
 import { rowsOf } from './nek-store/rows.ts';
-import { apiKeysOf, namespacesOf, partitionOf } from './nek-store/tables.ts';
+import { apiKeysOf, namespacesOf, partitionOf, secretsOf } from './nek-store/tables.ts';
 import type { World } from './world.ts';
 
 /** What was promised to clients, and whether it holds. */
@@ -44,6 +45,8 @@ export interface SandboxInspect {
   everySecretReadable(options?: { readonly afterRestart?: boolean }): Promised;
   /** Is every API key that was ever issued valid: for each API Keys pod as it is, or as if it started now? */
   everyApiKeyValid(options?: { readonly afterRestart?: boolean }): Promised;
+  /** Would every worker token that has not ended be renewed: by each NVCF API pod as it is, or as if it started now? */
+  everyWorkerTokenRenewed(options?: { readonly afterRestart?: boolean }): Promised;
 }
 
 interface Reader {
@@ -60,7 +63,7 @@ function rowsIn(world: World, namespace: string, kid?: string): readonly NekRow[
   return partition === undefined ? [] : rowsOf(partition, at);
 }
 
-function readersOf(world: World, kind: 'ess' | 'api-keys', afterRestart: boolean): readonly Reader[] {
+function readersOf(world: World, kind: ConsumerKind, afterRestart: boolean): readonly Reader[] {
   if (!afterRestart)
     return consumersOf(world, kind).map((consumer) => ({
       name: consumer.pod,
@@ -89,7 +92,8 @@ function secretProblems(world: World, reader: Reader): readonly string[] {
   if (keys === undefined) return [`${reader.name} has no master keys.`];
   const texts = new Map<string, string | undefined>();
   const problems: string[] = [];
-  for (const [key, value] of world.cassandra.told.secrets) {
+  const told = [...world.cassandra.told.secrets].sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [key, value] of told) {
     const secret = world.cassandra.secrets.get(key);
     const kid = String(headerOf(secret?.jwe ?? '')?.kid);
     const id = `${secret?.namespace} ${kid}`;
@@ -109,12 +113,28 @@ function promised(checked: number, readers: readonly Reader[], problems: readonl
 }
 
 export function sandboxInspect(world: World): SandboxInspect {
-  const everyPartition = () => namespacesOf(world).map((namespace) => partitionOf(world, namespace));
+  /** One check of everything that was given out, for every reader. */
+  const everyText = (
+    kind: 'api-keys' | 'nvcf-api',
+    given: { afterRestart: boolean; texts: readonly string[]; what: string },
+    problemOf: (text: string, keys: KeySet) => string | undefined,
+  ): Promised => {
+    const readers = readersOf(world, kind, given.afterRestart);
+    const problems = readers.flatMap(({ name, keys }) =>
+      keys === undefined
+        ? [`${name} has no master keys.`]
+        : given.texts.flatMap((text, at) => {
+            const why = problemOf(text, keys);
+            return why === undefined ? [] : [`${name} refuses ${given.what} ${at + 1}: ${why}`];
+          }),
+    );
+    return promised(given.texts.length, readers, problems);
+  };
   return {
-    namespaces: () => [...namespacesOf(world)].sort(),
+    namespaces: () => namespacesOf(world),
     nekRows: (namespace) =>
       namespace === undefined
-        ? [...namespacesOf(world)].sort().flatMap((name) => rowsIn(world, name))
+        ? namespacesOf(world).flatMap((name) => rowsIn(world, name))
         : rowsIn(world, namespace),
     secret: (at = MEK_PATH) => {
       const stored = readSecret(world, at);
@@ -130,24 +150,25 @@ export function sandboxInspect(world: World): SandboxInspect {
         })),
       ),
     everySecretReadable: ({ afterRestart = false } = {}) => {
-      everyPartition();
+      secretsOf(world);
       const readers = readersOf(world, 'ess', afterRestart);
       const problems = readers.flatMap((reader) => secretProblems(world, reader));
       return promised(world.cassandra.told.secrets.size, readers, problems);
     },
     everyApiKeyValid: ({ afterRestart = false } = {}) => {
       apiKeysOf(world);
-      const readers = readersOf(world, 'api-keys', afterRestart);
-      const { apiKeys } = world.cassandra.told;
-      const problems = readers.flatMap(({ name, keys }) =>
-        keys === undefined
-          ? [`${name} has no master keys.`]
-          : [...apiKeys].flatMap((key) => {
-              const why = keyProblem(world, key, keys);
-              return why === undefined ? [] : [`${name} refuses an API key: ${why}`];
-            }),
+      const texts = [...world.cassandra.told.apiKeys];
+      return everyText('api-keys', { afterRestart, texts, what: 'API key' }, (key, keys) =>
+        keyProblem(world, key, keys),
       );
-      return promised(apiKeys.size, readers, problems);
+    },
+    everyWorkerTokenRenewed: ({ afterRestart = false } = {}) => {
+      const { now } = world.timeline;
+      const alive = [...world.cassandra.told.workerTokens].filter(([, expires]) => expires > now);
+      const texts = alive.map(([token]) => token);
+      return everyText('nvcf-api', { afterRestart, texts, what: 'worker token' }, (token, keys) =>
+        tokenProblem(token, { keys, now }),
+      );
     },
   };
 }

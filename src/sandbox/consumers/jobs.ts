@@ -164,7 +164,7 @@ function run(world: World, job: Job): void {
     return;
   }
   const sum = { done: 0, failed: 0, begun: world.timeline.now };
-  const left = [...namespacesOf(world)].sort();
+  const left = [...namespacesOf(world)];
   const next = (): void => {
     if (runOf(world, consumer) === undefined) return;
     const namespace = left.shift();
@@ -182,7 +182,8 @@ function run(world: World, job: Job): void {
     }
     world.timeline.schedule(PER_NAMESPACE, next);
   };
-  next();
+  // Replicas do not walk in step.
+  world.timeline.schedule(1 + derivedInteger(world.seed, PER_NAMESPACE - 1, 'job', consumer.runId), next);
 }
 
 function runLater(world: World, job: Job): void {

@@ -28,6 +28,7 @@ function issue(world: World, consumer: Consumer): TextAnswer {
     ivs: [part(12, 'key-iv'), part(12, 'iv')],
     plain: JSON.stringify({ worker: part(16, 'id').toString('hex'), expires }),
   });
+  world.cassandra.told.workerTokens.set(token, expires);
   return answer(200, { token, expires });
 }
 

@@ -11,7 +11,7 @@ import type { World } from '../world.ts';
 import { hasQuorum, nodesOf } from './nodes.ts';
 import { rowsOf } from './rows.ts';
 import { TABLE } from './state.ts';
-import { apiKeysOf, namespacesOf, partitionOf, tokenOf } from './tables.ts';
+import { apiKeysOf, namespacesOf, partitionOf, secretsOf, tokenOf } from './tables.ts';
 
 /** Where a scan stands: behind this row. */
 export interface Cursor {
@@ -62,8 +62,7 @@ function ownColumn(world: World, name: string): readonly (string | null)[] | und
     case `ess_api.${TABLE}.encrypted_key`:
       return everyRow().map(({ encryptedKey }) => encryptedKey);
     case 'ess_api.secret_versions_by_entity_and_path.value':
-      everyRow();
-      return [...world.cassandra.secrets.values()].map(({ jwe }) => jwe);
+      return secretsOf(world).map(({ jwe }) => jwe);
     default:
       return undefined;
   }

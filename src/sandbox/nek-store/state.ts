@@ -70,8 +70,14 @@ export interface CassandraState {
   readonly stopped: Set<string>;
   /** Newest write timestamp that was given out, in microseconds. */
   lastStamp: number;
-  /** What clients were told is stored: the value of every acknowledged secret by namespace and path, and every API key. */
-  readonly told: { readonly secrets: Map<string, string>; readonly apiKeys: Set<string> };
+  /** What clients were given or told is stored. */
+  readonly told: {
+    /** The value of every acknowledged secret, by namespace and path. */
+    readonly secrets: Map<string, string>;
+    readonly apiKeys: Set<string>;
+    /** When each ends, in milliseconds since the epoch. */
+    readonly workerTokens: Map<string, number>;
+  };
 }
 
 export const TABLE = 'encryption_keys_by_kid_and_encrypted_at';
@@ -96,6 +102,6 @@ export function createCassandra(seeded: CassandraState['seeded']): CassandraStat
     },
     stopped: new Set(),
     lastStamp: 0,
-    told: { secrets: new Map(), apiKeys: new Set() },
+    told: { secrets: new Map(), apiKeys: new Set(), workerTokens: new Map() },
   };
 }

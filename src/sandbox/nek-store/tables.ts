@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { World } from '../world.ts';
 import { seedApiKeys, seedPartition } from './seed.ts';
-import type { Partition, StoredApiKey } from './state.ts';
+import type { Partition, StoredApiKey, StoredSecret } from './state.ts';
 
-/** Every namespace that has a partition. */
+/** Every namespace that has a partition, in order: what was looked at first leaves no trace. */
 export function namespacesOf(world: World): readonly string[] {
   const { unbuilt, partitions } = world.cassandra;
-  return [...new Set([...unbuilt.keys(), ...partitions.keys()])];
+  return [...new Set([...unbuilt.keys(), ...partitions.keys()])].sort();
 }
 
 /** The keys of a namespace; one that was seeded is made now. */
@@ -26,6 +26,13 @@ export function partitionToWrite(world: World, namespace: string): Partition {
   const created: Partition = { currentKid: undefined, rows: [] };
   world.cassandra.partitions.set(namespace, created);
   return created;
+}
+
+/** The newest version of every secret, by namespace and path. */
+export function secretsOf(world: World): readonly StoredSecret[] {
+  for (const namespace of namespacesOf(world)) partitionOf(world, namespace);
+  const { secrets } = world.cassandra;
+  return [...secrets.keys()].sort().flatMap((key) => secrets.get(key) ?? []);
 }
 
 /** All API keys by hash; the seeded ones are made now. */
