@@ -85,7 +85,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
       clock: machine.clock,
       directory: createServiceDirectory(options.inventory ?? [], kubernetes),
       files,
-      http: sandboxHttp(machine, kubernetes),
+      http: sandboxHttp(machine, kubernetes, caller),
       kubernetes,
       nekStore: sandboxNekStore(machine, kubernetes, caller),
       openbao: sandboxOpenBao(machine, kubernetes, caller),

@@ -2,7 +2,7 @@ import type { Clock } from './clock.ts';
 import { createSystemClock } from './clock-system.ts';
 import type { FileReader } from './files.ts';
 import { createFileReader } from './files-node.ts';
-import type { HttpClient } from './http.ts';
+import type { HttpSender } from './http.ts';
 import { createHttpClient } from './http-fetch.ts';
 import type { KubernetesWriter } from './kubernetes.ts';
 import { createKubernetes } from './kubernetes-real.ts';
@@ -38,7 +38,7 @@ export interface RealServices {
   readonly clock: Clock;
   readonly directory: ServiceDirectory;
   readonly files: FileReader;
-  readonly http: HttpClient;
+  readonly http: HttpSender;
   readonly kubernetes: KubernetesWriter;
   readonly openbao: OpenBaoWriter;
   readonly process: ProcessRunner;
