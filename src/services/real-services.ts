@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 import { createSystemClock } from './clock-system.ts';
-import type { FileReader } from './files.ts';
-import { createFileReader } from './files-node.ts';
+import type { FileStore } from './files.ts';
+import { createFileStore } from './files-node.ts';
 import type { HttpSender } from './http.ts';
 import { createHttpClient } from './http-fetch.ts';
 import type { KubernetesWriter } from './kubernetes.ts';
@@ -37,7 +37,7 @@ export interface RealServicesOptions {
 export interface RealServices {
   readonly clock: Clock;
   readonly directory: ServiceDirectory;
-  readonly files: FileReader;
+  readonly files: FileStore;
   readonly http: HttpSender;
   readonly kubernetes: KubernetesWriter;
   readonly openbao: OpenBaoWriter;
@@ -62,7 +62,7 @@ export function createRealServices(options: RealServicesOptions): RealServices {
   return {
     clock,
     directory: createServiceDirectory(options.inventory, kubernetes),
-    files: createFileReader(),
+    files: createFileStore(),
     http: createHttpClient(kubernetes),
     kubernetes,
     openbao: createOpenBao({
