@@ -3,6 +3,7 @@ import { Secret } from '../engine/secret.ts';
 import type { Value } from '../engine/value.ts';
 import { kinds } from '../services/kubernetes.ts';
 import type { Thing } from './objects.ts';
+import { kvPeek } from './openbao/kv.ts';
 import { rootToken } from './seed/cluster.ts';
 import type { World } from './world.ts';
 
@@ -46,9 +47,25 @@ function secretText(world: World, name: string, source: SecretSource | undefined
     )?.data?.[key];
     if (encoded !== undefined) return Buffer.from(encoded, 'base64').toString('utf8');
   }
+  if (source !== undefined && 'openbao' in source) {
+    const field = simulatedField(world, source.openbao);
+    if (field !== undefined) return field;
+  }
   const known = `${name} ${JSON.stringify(source ?? '')}`;
   if (/identity/i.test(known)) return AGE_PAIR.identity;
   return /token/i.test(known) ? rootToken(world.seed) : `sandbox-${name}`;
+}
+
+function simulatedField(
+  world: World,
+  { path, field, version }: Extract<SecretSource, { readonly openbao: unknown }>['openbao'],
+): string | undefined {
+  const [mount = '', ...rest] = path.split('/data/');
+  for (const namespace of world.openbao.keys()) {
+    const value = kvPeek(world, namespace, mount, rest.join('/data/'), version)?.data[field];
+    if (typeof value === 'string') return value;
+  }
+  return undefined;
 }
 
 function isRecipients(name: string, spec: InputSpec): boolean {

@@ -136,3 +136,18 @@ test('the same seed gives the same snapshot, and a change another one', async ()
   expect(first.equals(same)).toBe(true);
   expect(first.equals(other)).toBe(false);
 });
+
+test('a secret input from OpenBao has the simulated value', async () => {
+  const sandbox = openSandbox({ seed: 5 });
+  const pod = await activePod(sandbox);
+  const { openbao } = sandbox.services;
+  for (const [cas, text] of ['first value', 'second value'].entries())
+    await openbao.kvWrite(pod, { ...at, cas, data: value(text) }, token, never);
+  const path = 'services/all/kv/data/contract/doc';
+  const inputs = sandbox.inputs({
+    newest: { type: 'secret', description: 'd', from: { openbao: { path, field: 'text' } } },
+    older: { type: 'secret', description: 'd', from: { openbao: { path, field: 'text', version: 1 } } },
+  });
+  const reveal = (secret: unknown) => (secret as Secret).revealText((text) => text);
+  expect([reveal(inputs.newest), reveal(inputs.older)]).toEqual(['second value', 'first value']);
+});
