@@ -44,7 +44,7 @@ export interface Census {
   readonly pending: number;
   /** Namespaces without a `current_kid`: ESS makes them a new key at the next write. */
   readonly withoutCurrentKid: number;
-  /** Most selected first. */
+  /** Most selected first, then by kid. */
   readonly byMek: readonly CensusMek[];
   /** The first 1,000. Rows older than the selected one are read by nobody and no anomaly, whatever they hold. */
   readonly anomalies: readonly CensusAnomaly[];
@@ -123,7 +123,9 @@ class Fold implements CensusFold {
       ...this.#counts,
       byMek: [...this.#byMek]
         .map(([kid, counts]) => ({ kid, ...counts }))
-        .sort((one, other) => other.selected - one.selected || other.rows - one.rows),
+        .sort(
+          (one, other) => other.selected - one.selected || ((one.kid ?? '') < (other.kid ?? '') ? -1 : 1),
+        ),
       anomalies: [...this.#anomalies],
       clean: remaining === 0 && anomalyCount === 0 && unusable === 0,
     };
