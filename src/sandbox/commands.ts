@@ -4,15 +4,22 @@ import { ApiFailure } from './api-error.ts';
 import { type ExecCall, type ExecOutcome, execute } from './exec.ts';
 import { find, killContainer } from './kubelet/containers.ts';
 import type { Pod } from './objects.ts';
-import { seal, stepDown, unseal } from './openbao/cluster.ts';
+import type { BaoCall } from './openbao/call.ts';
+import { seal, unseal } from './openbao/cluster.ts';
+import { changeBao } from './openbao/engine.ts';
 import { handle, type ServerCall } from './server.ts';
 import type { Denial, Trouble, World } from './world.ts';
+import type { Sealer } from './world-seal.ts';
 
-/** Everything that moves the world besides time. Plain data: it is written down before it is done, and done again by a replay. */
+/**
+ * Everything that moves the world besides time. Plain data: it is written down before it is done, and done again by a replay.
+ * A member called `sealed` may hold secrets: it is written down encrypted.
+ */
 export type Command =
   | { readonly do: 'call'; readonly call: ServerCall }
   | { readonly do: 'exec'; readonly exec: ExecCall }
-  | { readonly do: 'step-down'; readonly namespace: string; readonly pod: string }
+  /** `sealed`: its body. */
+  | { readonly do: 'bao'; readonly request: Omit<BaoCall, 'body'>; readonly sealed: string }
   | { readonly do: 'seal' | 'unseal'; readonly namespace: string; readonly pod: string }
   | {
       readonly do: 'kill';
@@ -47,8 +54,8 @@ function perform(world: World, command: Command): unknown {
       return handle(world, command.call);
     case 'exec':
       return execute(world, command.exec) satisfies ExecOutcome;
-    case 'step-down':
-      return stepDown(world, command.namespace, command.pod);
+    case 'bao':
+      return changeBao(world, { ...command.request, body: command.sealed });
     case 'seal':
       return seal(world, command.namespace, command.pod);
     case 'unseal':
@@ -85,6 +92,14 @@ export function run(world: World, command: Command): Outcome {
 }
 
 /** A line of the world's file. */
-export function recordOf(now: number, command: Command): JsonObject {
-  return { t: now, ...command } as unknown as JsonObject;
+export function recordOf(now: number, command: Command, sealer: Sealer): JsonObject {
+  const record = { t: now, ...command } as unknown as JsonObject;
+  return typeof record.sealed === 'string' ? { ...record, sealed: sealer.seal(record.sealed) } : record;
+}
+
+/** The command of such a line; undefined for one that only lets time pass. */
+export function commandOf(record: JsonObject, sealer: Sealer): Command | undefined {
+  if (typeof record.do !== 'string') return undefined;
+  const opened = typeof record.sealed === 'string' ? { sealed: sealer.open(record.sealed) } : {};
+  return { ...record, ...opened } as unknown as Command;
 }

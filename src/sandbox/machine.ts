@@ -1,10 +1,11 @@
 import type { JsonObject } from '../engine/json.ts';
 import { buildWorld, type WorldOptions } from './build-world.ts';
 import { hasPendingRequests, VirtualClock } from './clock.ts';
-import { type Command, type Outcome, recordOf, run } from './commands.ts';
+import { type Command, commandOf, type Outcome, recordOf, run } from './commands.ts';
 import { createFaultPlan, type Fault, type FaultPlan } from './faults.ts';
 import type { World } from './world.ts';
 import { memoryWorldFile, openWorldFile, SandboxError } from './world-file.ts';
+import { createSealer, type Sealer } from './world-seal.ts';
 
 /** The world with its clock and its file. */
 export interface Machine {
@@ -42,13 +43,14 @@ function checkHeader(found: JsonObject, options: MachineOptions): void {
   );
 }
 
-function replay(world: World, records: readonly JsonObject[]): readonly number[] {
+function replay(world: World, records: readonly JsonObject[], sealer: Sealer): readonly number[] {
   const taken: number[] = [];
   for (const record of records) {
     const { t, fault } = record;
     if (typeof t === 'number') world.timeline.advance(t);
     if (typeof fault === 'number') taken.push(fault);
-    else if (typeof record.do === 'string') run(world, record as unknown as Command);
+    const command = commandOf(record, sealer);
+    if (command !== undefined) run(world, command);
   }
   return taken;
 }
@@ -60,7 +62,8 @@ export function startMachine(options: MachineOptions): Machine {
   if (first !== undefined) checkHeader(first, options);
   const world = buildWorld(options.seed, options.world);
   if (first === undefined) file.append(header(options));
-  const taken = replay(world, rest);
+  const sealer = createSealer(options.folder);
+  const taken = replay(world, rest, sealer);
   const clock = new VirtualClock({
     timeline: world.timeline,
     epoch: world.epoch,
@@ -78,7 +81,7 @@ export function startMachine(options: MachineOptions): Machine {
     faults,
     perform: (command) => {
       clock.touch();
-      file.append(recordOf(clock.now(), command));
+      file.append(recordOf(clock.now(), command, sealer));
       return run(world, command);
     },
     close: () => file.close(),

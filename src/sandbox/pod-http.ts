@@ -68,9 +68,8 @@ export function answerHttp(machine: Machine, request: PodRequest): PodAnswer | u
   const { world } = machine;
   const found = listener(world, request);
   if (found === undefined || OTHER_PROTOCOLS.has(found.portName)) return undefined;
-  const { pathname, searchParams } = new URL(request.url, 'http://pod');
-  if (found.spec.name === 'openbao')
-    return answerBao(machine, { ...request, path: pathname, query: searchParams });
+  const { pathname } = new URL(request.url, 'http://pod');
+  if (found.spec.name === 'openbao') return answerBao(machine, request);
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return json(405, { error: 'method not allowed' });
   if (found.spec.name === 'nats') {

@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { type Duplex, duplexPair } from 'node:stream';
 import { type KubernetesReader, kinds } from '../services/kubernetes.ts';
 import { answerError, transportError } from '../services/kubernetes-errors.ts';
@@ -7,20 +7,38 @@ import { notFound } from './api-error.ts';
 import { type Caller, permit, requireServer, SERVER } from './connection.ts';
 import type { Machine } from './machine.ts';
 import { answerHttp, runOf } from './pod-http.ts';
+import type { PodPort } from './pod-port.ts';
+
+/** Larger requests are refused, as most servers do. */
+const LARGEST_BODY = 32 * 1024 * 1024;
+
+/** The whole body of a request; undefined when it is too large. */
+async function bodyOf(request: IncomingMessage): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of request) {
+    size += chunk.length;
+    if (size <= LARGEST_BODY) chunks.push(chunk);
+  }
+  return size > LARGEST_BODY ? undefined : Buffer.concat(chunks);
+}
+
+function headersOf(request: IncomingMessage): Record<string, string> {
+  const single = Object.entries(request.headers).filter(
+    (entry): entry is [string, string] => typeof entry[1] === 'string',
+  );
+  return Object.fromEntries(single);
+}
 
 /** HTTP servers of pods, spoken to over streams inside this process. */
-function podServer(
-  machine: Machine,
-  target: { readonly namespace: string; readonly pod: string; readonly port: number },
-): Server {
-  return createServer((request, response) => {
-    const token = request.headers['x-vault-token'];
-    const answer = answerHttp(machine, {
-      ...target,
-      method: request.method ?? 'GET',
-      url: request.url ?? '/',
-      token: typeof token === 'string' ? token : undefined,
-    });
+function podServer(machine: Machine, target: PodPort): Server {
+  const respond = async (request: IncomingMessage, response: ServerResponse) => {
+    const { method = 'GET', url = '/' } = request;
+    const body = await bodyOf(request);
+    const answer =
+      body === undefined
+        ? { status: 413, type: 'text/plain', body: 'request body too large' }
+        : answerHttp(machine, { ...target, method, url, headers: headersOf(request), body });
     if (answer === undefined) {
       request.socket.destroy();
       return;
@@ -28,7 +46,13 @@ function podServer(
     // The date of the answer is the world's, so that a run repeats.
     response.sendDate = false;
     const date = new Date(machine.clock.now()).toUTCString();
-    response.writeHead(answer.status, { 'content-type': answer.type, date }).end(answer.body);
+    response
+      .writeHead(answer.status, { ...answer.headers, 'content-type': answer.type, date })
+      .end(answer.body);
+  };
+  return createServer((request, response) => {
+    // A request whose sender left half-way, and a world that cannot be written any more, get no answer.
+    respond(request, response).catch(() => request.socket.destroy());
   });
 }
 

@@ -1,6 +1,7 @@
 import { kinds } from '../../services/kubernetes.ts';
 import { canonical, type Pod, type Thing } from '../objects.ts';
 import type { World } from '../world.ts';
+import { addStandardMounts } from './mounts.ts';
 import type { BaoCluster, BaoNode } from './state.ts';
 
 /** Without a leader for this long, in milliseconds: shortest and longest. */
@@ -13,7 +14,8 @@ const CATCH_UP = [1_500, 5_000] as const;
 /** Entries per second that the cluster commits by itself. */
 const RATE = 0.2;
 
-function clusterOf(world: World, namespace: string): BaoCluster {
+/** The OpenBao of a namespace, made when first asked for. */
+export function clusterOf(world: World, namespace: string): BaoCluster {
   const known = world.openbao.get(namespace);
   if (known !== undefined) return known;
   const created: BaoCluster = {
@@ -25,7 +27,11 @@ function clusterOf(world: World, namespace: string): BaoCluster {
     electing: false,
     version: '2.5.5',
     lastApplied: new Map(),
+    mounts: new Map(),
+    policies: new Map(),
+    tokens: new Map(),
   };
+  addStandardMounts(world, created);
   world.openbao.set(namespace, created);
   return created;
 }

@@ -1,5 +1,5 @@
 import type { KubernetesReader } from '../../services/kubernetes.ts';
-import { OpenBaoError, type OpenBaoWriter } from '../../services/openbao.ts';
+import { OpenBaoError, type OpenBaoPod, type OpenBaoWriter } from '../../services/openbao.ts';
 import { createOpenBao } from '../../services/openbao-http.ts';
 import type { Caller } from '../connection.ts';
 import type { Machine } from '../machine.ts';
@@ -20,19 +20,38 @@ export function sandboxOpenBao(
       release();
     }
   };
+  /** A change, whose answer a fault may lose. */
+  const change = async <T>(pod: OpenBaoPod, work: () => Promise<T>): Promise<T> => {
+    const result = await held(work);
+    if (machine.faults.take(caller.instance, 'answer') === undefined) return result;
+    throw new OpenBaoError(`No answer from OpenBao pod ${pod.namespace}/${pod.pod}: the connection broke.`, {
+      outcome: 'unknown',
+      retryable: true,
+    });
+  };
   return {
     node: (pod, signal) => held(() => client.node(pod, signal)),
     raftPeers: (pod, token, signal) => held(() => client.raftPeers(pod, token, signal)),
-    stepDown: async (pod, token, signal) => {
-      await held(() => client.stepDown(pod, token, signal));
-      if (machine.faults.take(caller.instance, 'answer') === undefined) return;
-      throw new OpenBaoError(
-        `No answer from OpenBao pod ${pod.namespace}/${pod.pod}: the connection broke.`,
-        {
-          outcome: 'unknown',
-          retryable: true,
-        },
-      );
+    kvRead: (pod, at, token, signal) => held(() => client.kvRead(pod, at, token, signal)),
+    kvMetadata: (pod, at, token, signal) => held(() => client.kvMetadata(pod, at, token, signal)),
+    mount: (pod, path, token, signal) => held(() => client.mount(pod, path, token, signal)),
+    capabilities: (pod, paths, token, signal) => held(() => client.capabilities(pod, paths, token, signal)),
+    tokenInfo: (pod, token, signal) => held(() => client.tokenInfo(pod, token, signal)),
+    async *raftSnapshot(pod, token, signal) {
+      // Time stands still until all of it is there, whatever its reader does meanwhile.
+      yield* await held(() => collect(client.raftSnapshot(pod, token, signal)));
     },
+    stepDown: (pod, token, signal) => change(pod, () => client.stepDown(pod, token, signal)),
+    kvWrite: (pod, at, token, signal) => change(pod, () => client.kvWrite(pod, at, token, signal)),
+    kvConfigure: (pod, at, token, signal) => change(pod, () => client.kvConfigure(pod, at, token, signal)),
+    kvUndelete: (pod, at, token, signal) => change(pod, () => client.kvUndelete(pod, at, token, signal)),
+    // Signing changes nothing that a lost answer could leave open.
+    signJwt: (pod, at, token, signal) => held(() => client.signJwt(pod, at, token, signal)),
   };
+}
+
+async function collect(pieces: AsyncIterable<Uint8Array>): Promise<readonly Uint8Array[]> {
+  const all: Uint8Array[] = [];
+  for await (const piece of pieces) all.push(piece);
+  return all;
 }

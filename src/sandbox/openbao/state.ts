@@ -10,6 +10,52 @@ export interface BaoNode {
   lagsFrom: number;
 }
 
+export interface KvVersionState {
+  /** The fields as JSON. */
+  readonly json: string;
+  readonly createdAt: number;
+  deletedAt: number | undefined;
+  destroyed: boolean;
+}
+
+/** A path of a versioned key-value engine. */
+export interface KvEntry {
+  /** By number; the ones that were pruned are not there. */
+  readonly versions: Map<number, KvVersionState>;
+  current: number;
+  oldest: number;
+  casRequired: boolean;
+  /** 0: the engine's own limit. */
+  maxVersions: number;
+  readonly createdAt: number;
+  updatedAt: number;
+}
+
+export interface BaoMount {
+  /** Without a slash at the end: 'services/all/kv'. */
+  readonly path: string;
+  readonly type: string;
+  /** '1' or '2' of a key-value engine; empty otherwise. */
+  readonly version: string;
+  readonly uuid: string;
+  /** Of version 2, by path. */
+  readonly entries: Map<string, KvEntry>;
+  /** Of version 1: JSON by path. */
+  readonly flat: Map<string, string>;
+  casRequired: boolean;
+  maxVersions: number;
+}
+
+/** Capabilities by path pattern. */
+export type BaoPolicy = Readonly<Record<string, readonly string[]>>;
+
+export interface BaoToken {
+  readonly policies: readonly string[];
+  readonly createdAt: number;
+  /** Milliseconds. */
+  readonly ttl: number;
+}
+
 export interface BaoCluster {
   readonly namespace: string;
   /** Running servers by pod name. */
@@ -24,4 +70,9 @@ export interface BaoCluster {
   readonly version: string;
   /** Applied index of each peer that is not running, by pod name. */
   readonly lastApplied: Map<string, number>;
+  /** By path. */
+  readonly mounts: Map<string, BaoMount>;
+  readonly policies: Map<string, BaoPolicy>;
+  /** Those beside the root token, which lies in its Secret. */
+  readonly tokens: Map<string, BaoToken>;
 }
