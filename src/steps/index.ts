@@ -28,6 +28,7 @@ import { backup } from './mek/backup.ts';
 import { censusApiKeys } from './mek/census-api-keys.ts';
 import { converge } from './mek/converge.ts';
 import { inspect } from './mek/inspect.ts';
+import { loaded as mekLoaded } from './mek/loaded.ts';
 import { publish } from './mek/publish.ts';
 import { repair } from './mek/repair.ts';
 import { restore } from './mek/restore.ts';
@@ -59,6 +60,7 @@ const all: readonly AnyStepType[] = [
   nekReencrypt,
   nekVerify,
   inspect,
+  mekLoaded,
   backup,
   publish,
   converge,
