@@ -60,7 +60,9 @@ export function cql(
 ): Promise<Row[]> {
   return withCassandra(connection, async (client) => {
     const { rows } = await client.execute(statement, parameters, { autoPage: true, ...options });
-    return rows.map((row) => Object.fromEntries(row.keys().map((column) => [column, row.get(column)])));
+    return (rows ?? []).map((row) =>
+      Object.fromEntries(row.keys().map((column) => [column, row.get(column)])),
+    );
   });
 }
 

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { V1Pod } from '@kubernetes/client-node';
 import type { Client } from 'cassandra-driver';
@@ -142,8 +142,9 @@ function restoreLedgers(seed: SeedData): void {
   } as const;
   for (const [program, lines] of Object.entries(entries)) {
     const folder = ledgerFolder(program as keyof typeof entries);
-    rmSync(folder, { recursive: true, force: true });
     mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // The folder itself is mounted in pods.
+    for (const name of readdirSync(folder)) rmSync(path.join(folder, name));
     const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
     writeFileSync(path.join(folder, 'seed.jsonl'), text, { mode: 0o600 });
   }

@@ -17,7 +17,8 @@ export function cassandraFiles(java: string): Record<string, string> {
   };
 }
 
-// Without addresses Cassandra takes the pod's own. The last two settings are the chart's: old data depends on them.
+// Without addresses Cassandra takes the pod's own. A new ring is empty, so its nodes need not copy anything. The times
+// are for two busy processors. The last two settings are the chart's: old data depends on them.
 const settings = `cluster_name: cassandra
 num_tokens: 8
 partitioner: org.apache.cassandra.dht.Murmur3Partitioner
@@ -40,7 +41,11 @@ commitlog_sync: periodic
 commitlog_sync_period: 10s
 commitlog_segment_size: 16MiB
 commitlog_total_space: 256MiB
+write_request_timeout: 5s
+cas_contention_timeout: 5s
+phi_convict_threshold: 12
 auto_snapshot: false
+auto_bootstrap: false
 storage_compatibility_mode: NONE
 uuid_sstable_identifiers_enabled: true
 `;

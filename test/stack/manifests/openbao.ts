@@ -7,6 +7,9 @@ export const openbaoPods = ['openbao-server-0', 'openbao-server-1', 'openbao-ser
 export const unsealSecret = 'openbao-server-unseal';
 export const rootTokenSecret = 'openbao-server-root-token';
 
+/** ServiceAccount of the chart's Jobs. */
+export const migrationsAccount = 'openbao-server-initialize-cluster';
+
 /** Seconds between "sealed" and the sidecar's unseal, unless a file of `openbaoControlFolder` says otherwise. */
 export const unsealDelaySeconds = 3;
 
@@ -32,6 +35,7 @@ export function openbao(): Manifest[] {
   const api = { http: 8200, 'https-internal': 8201 };
   return [
     serviceAccount(name, vaultNamespace),
+    serviceAccount(migrationsAccount, vaultNamespace),
     // The server labels its own pod with active, sealed, initialized and version.
     {
       apiVersion: 'rbac.authorization.k8s.io/v1',

@@ -42,6 +42,7 @@ export function createSecretsApi({ store, settings, masterKeys, allows }: Given)
   // As in ESS the caches hold wrapped keys: a master key that is gone is missed at the next use.
   const encryption = new Map<string, { row: KeyRow; until: number }>();
   const decryption = new Map<string, { row: KeyRow; until: number }>();
+  const fetching = new Map<string, Promise<NamespaceKey>>();
 
   async function cached(
     cache: Map<string, { row: KeyRow; until: number }>,
@@ -55,8 +56,11 @@ export function createSecretsApi({ store, settings, masterKeys, allows }: Given)
       reportInvalid(found.row, verdict.error);
       throw new Error(`NEK ${found.row.kid} cannot be unwrapped`);
     }
-    const fresh = await fetch();
-    cache.set(name, { row: fresh.row, until: performance.now() + settings.cacheTtl });
+    // Whoever asks meanwhile waits for the same answer.
+    const fresh = fetching.get(name) ?? fetch().finally(() => fetching.delete(name));
+    fetching.set(name, fresh);
+    const { row } = await fresh;
+    cache.set(name, { row, until: performance.now() + settings.cacheTtl });
     return fresh;
   }
 
@@ -80,7 +84,7 @@ export function createSecretsApi({ store, settings, masterKeys, allows }: Given)
   }
 
   const encryptionKey = (namespace: string) =>
-    cached(encryption, namespace, async () => {
+    cached(encryption, `current ${namespace}`, async () => {
       const current = await store.currentKid(namespace);
       const key = await select(namespace, current ?? (await create(namespace)));
       count('nek_v2_encryption_gets_total');

@@ -23,9 +23,9 @@ export async function connectCassandra(
       await client.connect();
       return client;
     } catch (error) {
-      if (tries % 20 === 0) log('WARN', `waiting for Cassandra: ${messageOf(error)}`);
+      if (tries % 10 === 0) log('WARN', `waiting for Cassandra: ${messageOf(error)}`);
       await client.shutdown();
-      await pause(500);
+      await pause(1_000);
     }
   }
 }

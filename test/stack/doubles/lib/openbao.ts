@@ -47,10 +47,11 @@ export class OpenBaoReader {
   }
 }
 
-/** The message of whatever was thrown, with the reason that `fetch` hides. */
+/** The first line of the message of whatever was thrown, with the reason that `fetch` hides. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
+  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : '';
+  return `${error.message.split('\n')[0]}${cause}`;
 }
 
 /** One call of OpenBao's API; the caller looks at the status. */
