@@ -164,6 +164,19 @@ describe('imports', () => {
     expect(wrong).toEqual([]);
   });
 
+  test('of the second opinion on namespace keys reach nothing of the first', () => {
+    const edges = new Map(source.map(({ file, imports }) => [file, imports]));
+    const reached = new Set<string>();
+    const queue = ['src/steps/nek/verify.ts'];
+    for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
+      if (reached.has(file)) continue;
+      reached.add(file);
+      queue.push(...(edges.get(file) ?? []));
+    }
+    expect(reached).toContain('src/steps/nek/verify-rule.ts');
+    expect([...reached].filter((file) => file.startsWith('src/keys/'))).toEqual([]);
+  });
+
   test('of decide and evolve reach no Node module', () => {
     const edges = new Map(source.map((module) => [module.file, module]));
     const reached = new Set<string>();

@@ -65,6 +65,8 @@ export interface Observation {
   readonly evidence: string;
   /** With `in-progress`: it will not come to a good end by itself (a crash loop); waiting any longer is no use. */
   readonly stuck?: boolean;
+  /** With `not-applied`: a part of the effect is there. Running again finishes it, and a rollback undoes it. */
+  readonly partial?: boolean;
   /** The witnesses after our own change, with `applied`. */
   readonly witnesses?: readonly Witness[];
 }

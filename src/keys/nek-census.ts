@@ -56,7 +56,10 @@ export interface Census {
 }
 
 export interface CensusFold {
-  /** All rows of one namespace, in any order; `now` in milliseconds since the epoch. */
+  /**
+   * Whole keys of one namespace, their rows in any order; `now` in milliseconds since the epoch. A namespace may come in several calls
+   * that follow each other, so that nobody has to hold it as a whole.
+   */
   add(rows: readonly StoredNek[], now: number): void;
   result(): Census;
 }
@@ -82,6 +85,7 @@ class Fold implements CensusFold {
   readonly #kid: string;
   readonly #byMek = new Map<string | null, { rows: number; selected: number; pending: number }>();
   readonly #anomalies: CensusAnomaly[] = [];
+  #open: { readonly namespace: string; readonly currentKid: string | null; current: KeyState } | undefined;
   readonly #counts = {
     namespaces: 0,
     keys: 0,
@@ -103,12 +107,21 @@ class Fold implements CensusFold {
     const [first] = rows;
     if (first === undefined) return;
     const { namespace, currentKid } = first;
-    this.#counts.namespaces++;
-    let current: KeyState = 'waiting';
+    if (this.#open?.namespace !== namespace) {
+      this.#closeNamespace();
+      this.#counts.namespaces++;
+      this.#open = { namespace, currentKid, current: 'waiting' };
+    }
     for (const [kid, ofKid] of byKid(rows)) {
       const state = this.#addKey(ofKid, now);
-      if (kid === currentKid) current = state;
+      if (kid === this.#open.currentKid) this.#open.current = state;
     }
+  }
+
+  #closeNamespace(): void {
+    if (this.#open === undefined) return;
+    const { namespace, currentKid, current } = this.#open;
+    this.#open = undefined;
     if (currentKid === null) this.#counts.withoutCurrentKid++;
     else if (current === 'waiting') {
       this.#counts.unusable++;
@@ -117,6 +130,7 @@ class Fold implements CensusFold {
   }
 
   result(): Census {
+    this.#closeNamespace();
     const { anomalyCount, remaining, unusable } = this.#counts;
     return {
       kid: this.#kid,

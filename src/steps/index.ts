@@ -33,6 +33,9 @@ import { repair } from './mek/repair.ts';
 import { restore } from './mek/restore.ts';
 import { retire } from './mek/retire.ts';
 import { check as metricsCheck } from './metrics/check.ts';
+import { census as nekCensus } from './nek/census.ts';
+import { reencrypt as nekReencrypt } from './nek/reencrypt.ts';
+import { verify as nekVerify } from './nek/verify.ts';
 
 const all: readonly AnyStepType[] = [
   rolloutRestart,
@@ -61,6 +64,9 @@ const all: readonly AnyStepType[] = [
   censusApiKeys,
   restore,
   repair,
+  nekCensus,
+  nekReencrypt,
+  nekVerify,
   httpCheck,
   metricsCheck,
   inventoryServices,

@@ -15,14 +15,29 @@ import type { Clock } from '../../src/services/clock.ts';
 
 /**
  * What one call to a step does: 'ok'; 'fail' without an effect; 'flaky', which may be retried; 'lost': effect, then no answer;
- * 'idle': no effect, yet ends well; 'hang': nothing until it is asked to stop; 'slow': the effect shows only after 30 s.
+ * 'half': a part of the effect, then no answer; 'idle': no effect, yet ends well; 'hang': nothing until it is asked to stop;
+ * 'wait': the same, with an error of its own; 'slow': the effect shows only after 30 s.
  */
-export type Behaviour = 'ok' | 'fail' | 'flaky' | 'lost' | 'idle' | 'hang' | 'slow' | 'crash' | 'crash-after';
+export type Behaviour =
+  | 'ok'
+  | 'fail'
+  | 'flaky'
+  | 'lost'
+  | 'half'
+  | 'crash-half'
+  | 'idle'
+  | 'hang'
+  | 'wait'
+  | 'slow'
+  | 'crash'
+  | 'crash-after';
 
 /** Something that is there or not, and every effect ever made on it, in order. */
 export class RunTarget {
   readonly clock: Clock;
   readonly present = new Map<string, { readonly by: string; readonly from: number }>();
+  /** What is there in part. */
+  readonly halves = new Set<string>();
   readonly log: string[] = [];
   /** What the next calls of an instance do; 'ok' when there is nothing left. */
   readonly script = new Map<string, Behaviour[]>();
@@ -100,12 +115,19 @@ function changeType(target: RunTarget, alive: () => boolean): ChangeStepType<Wit
       if (behaviour === 'flaky')
         throw new StepError('busy', 'try later', { retryable: true, outcome: 'not-applied' });
       if (behaviour === 'crash') await stop(target);
-      if (behaviour === 'hang') {
+      if (behaviour === 'hang' || behaviour === 'wait') {
         await target.clock.sleep(86_400_000, ctx.signal);
-        throw new StepError('aborted', 'stopped waiting');
+        throw new StepError(behaviour === 'hang' ? 'aborted' : 'not-ready', 'stopped waiting');
       }
       if (behaviour === 'idle') return { key };
       if (!alive()) await never();
+      if (behaviour === 'half' || behaviour === 'crash-half') {
+        target.log.push(`half ${ctx.instance}`);
+        target.halves.add(key);
+        if (behaviour === 'crash-half') await stop(target);
+        throw new StepError('broken', 'it broke in the middle');
+      }
+      target.halves.delete(key);
       target.log.push(`do ${ctx.instance}`);
       target.present.set(key, {
         by: ctx.operationKey,
@@ -122,6 +144,8 @@ function changeType(target: RunTarget, alive: () => boolean): ChangeStepType<Wit
       const verdict = target.verdicts.get(ctx.instance)?.shift();
       if (verdict !== undefined) return { state: verdict, evidence: `told to say ${verdict}` };
       const found = target.present.get(key);
+      if (found === undefined && target.halves.has(key))
+        return { state: 'not-applied', partial: true, evidence: `${key} is there in part` };
       if (found === undefined) return { state: 'not-applied', evidence: `${key} is absent` };
       if (found.from > target.clock.now()) return { state: 'in-progress', evidence: `${key} is coming` };
       const witnesses = target.witnessesAfter.get(ctx.instance) ?? [];
@@ -136,6 +160,7 @@ function changeType(target: RunTarget, alive: () => boolean): ChangeStepType<Wit
       if (!alive()) await never();
       target.log.push(`undo ${ctx.instance}`);
       target.present.delete(key);
+      target.halves.delete(key);
       if (behaviour === 'crash-after') await stop(target);
       if (behaviour === 'lost') throw new StepError('no-answer', 'the connection broke', { retryable: true });
     },

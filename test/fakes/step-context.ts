@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Json } from '../../src/engine/json.ts';
 import type { Progress, RunContext } from '../../src/engine/step-type.ts';
 import type { Services } from '../../src/services/services.ts';
@@ -21,6 +22,7 @@ export function stepRig(services: Partial<Services> = {}): StepRig {
   const progress: Progress[] = [];
   const checkpoints: Json[] = [];
   const stop = new AbortController();
+  setMaxListeners(0, stop.signal);
   const absent = new Proxy(
     {},
     {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { formatDuration } from '../duration.ts';
 import { StepError } from '../step-type.ts';
 import type { Runtime } from './runtime.ts';
@@ -21,6 +22,8 @@ export async function bounded<T>(
     timer: new AbortController(),
     over: false,
   };
+  // A step may await many things at once, each of which listens.
+  setMaxListeners(0, watch.step.signal);
   const { aborting } = runtime;
   const interrupt = () => {
     watch.step.abort(stop);
@@ -31,9 +34,11 @@ export async function bounded<T>(
   try {
     return await Promise.race([work(watch.step.signal), guard(watch)]);
   } catch (thrown) {
+    if (!watch.step.signal.aborted) throw thrown;
+    // Whatever it says after an interrupt, a resume looks at the world and goes on.
+    if (aborting.aborted) throw interrupted(thrown);
     const own = thrown instanceof StepError && thrown.code !== 'aborted';
-    if (!watch.step.signal.aborted || own) throw thrown;
-    throw aborting.aborted ? interrupted() : timedOut(limit.timeout, thrown);
+    throw own ? thrown : timedOut(limit.timeout, thrown);
   } finally {
     watch.over = true;
     watch.timer.abort(stop);
@@ -77,6 +82,11 @@ function timedOut(timeout: number, cause?: unknown): StepError {
   });
 }
 
-function interrupted(): StepError {
-  return new StepError('interrupted', 'was asked to stop by an interrupt', { outcome: 'unknown' });
+function interrupted(cause?: unknown): StepError {
+  const said = cause instanceof StepError ? [cause.message, ...cause.details] : [];
+  return new StepError('interrupted', 'was asked to stop by an interrupt', {
+    outcome: 'unknown',
+    details: said,
+    cause,
+  });
 }

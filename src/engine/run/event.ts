@@ -120,6 +120,8 @@ export type JournaledEvent =
       readonly evidence: string;
       readonly outputs?: JsonObject;
       readonly witnesses?: readonly Witness[];
+      /** With `not-applied`: a part of the effect is there. */
+      readonly partial?: true;
     }
   /** Synced before the effect may start. */
   | {

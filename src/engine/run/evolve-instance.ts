@@ -142,7 +142,9 @@ function observed(state: RunState, event: JournaledEvent & { type: 'observed' })
   const instance = get(state.instances, event.id);
   if (instance === undefined) return state;
   const seen = { observed: { state: event.state, evidence: event.evidence } };
-  if (event.phase === 'undo') return update(state, event.id, undoObserved(event.state));
+  // Still there: to be undone again, unless a failure follows.
+  const left = event.state === 'applied' || event.partial === true;
+  if (event.phase === 'undo') return left ? update(state, event.id, { undo: 'ready' }) : state;
   if (event.phase === 'before')
     return update(state, event.id, event.state === 'not-applied' ? { ...seen, stage: 'ready' } : seen);
   const outputs = event.outputs ?? instance.outputs;
@@ -155,7 +157,9 @@ function observed(state: RunState, event: JournaledEvent & { type: 'observed' })
     case 'not-applied': {
       // Before a repetition it is looked at once more, when the pause is over.
       const later = instance.stage === 'doubtful' && instance.retryAt !== undefined;
-      return update(state, event.id, { ...seen, stage: later ? 'captured' : 'ready', took: false });
+      const stage = later ? 'captured' : 'ready';
+      if (event.partial === true) return take(update(state, event.id, { ...seen, stage }), event.id);
+      return update(state, event.id, { ...seen, stage, took: false });
     }
     case 'in-progress':
     case 'conflict':
@@ -163,11 +167,6 @@ function observed(state: RunState, event: JournaledEvent & { type: 'observed' })
     case 'unknown':
       return update(state, event.id, seen);
   }
-}
-
-function undoObserved(seen: string): Partial<Instance> {
-  // Still there: to be undone again, unless a failure follows.
-  return seen === 'applied' ? { undo: 'ready' } : {};
 }
 
 function recordWitnesses(state: RunState, instance: Instance, seen: readonly Witness[]): RunState {

@@ -39,6 +39,7 @@ export async function observe(runtime: Runtime, id: string, phase: Phase): Promi
     evidence: seen.evidence,
     ...(seen.outputs === undefined ? {} : { outputs: seen.outputs }),
     ...(seen.witnesses === undefined ? {} : { witnesses: seen.witnesses }),
+    ...(seen.state === 'not-applied' && seen.partial === true ? { partial: true } : {}),
   };
   const next =
     phase === 'before'
@@ -161,8 +162,9 @@ function afterUndo(call: Call, seen: Observation): JournaledEvent | undefined {
   const { id, undo, undoError, retryAt } = call.instance;
   switch (seen.state) {
     case 'not-applied':
-      return { type: 'undone', id, evidence: seen.evidence };
     case 'applied': {
+      if (seen.state === 'not-applied' && seen.partial !== true)
+        return { type: 'undone', id, evidence: seen.evidence };
       if (undo === 'returned')
         return stillThere(id, { code: 'still-there', message: `it is still there: ${seen.evidence}` });
       // A crash, an interrupt, or a human who continued the run: it is undone (again) now.

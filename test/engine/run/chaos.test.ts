@@ -35,6 +35,8 @@ const behaviour = fc.constantFrom<Behaviour>(
   'idle',
   'crash',
   'crash-after',
+  'half',
+  'crash-half',
 );
 const leaf: fc.Arbitrary<Leaf> = fc.record({
   kind: fc.constantFrom('change', 'change', 'change', 'read', 'wait'),
@@ -131,16 +133,23 @@ describe('whatever strikes', () => {
           const rig = rigOf(shapes);
           await toTheEnd(rig, blows, rollBackAfter);
           const there = new Set<string>();
+          const halves = new Set<string>();
           for (const line of rig.target.log) {
             const [verb, id = ''] = line.split(' ');
             if (verb === 'do') {
               expect(there.has(id), `${id} made twice`).toBe(false);
               there.add(id);
+              halves.delete(id);
+            } else if (verb === 'half') {
+              expect(there.has(id), `${id} begun again`).toBe(false);
+              halves.add(id);
             } else if (verb === 'undo') {
-              expect(there.has(id), `${id} undone without being there`).toBe(true);
+              expect(there.has(id) || halves.has(id), `${id} undone without being there`).toBe(true);
               there.delete(id);
+              halves.delete(id);
             }
           }
+          expect([...rig.target.halves].sort()).toEqual([...halves].sort());
           expect([...rig.target.present.keys()].sort()).toEqual([...there].sort());
         },
       ),
@@ -154,11 +163,13 @@ describe('whatever strikes', () => {
         const rig = rigOf(shapes);
         if ((await toTheEnd(rig, blows, 1)) !== 5) return;
         const closed = rig.events.flatMap((event) => (event.type === 'undone' ? [event.id] : []));
-        const order = rig.target.log.flatMap((line) => (line.startsWith('do ') ? [line.slice(3)] : []));
-        const undone = closed.filter((id) => order.includes(id));
+        const made = rig.target.log
+          .filter((line) => /^(do|half) /.test(line))
+          .map((line) => line.split(' ')[1]);
+        const undone = closed.filter((id) => made.includes(id));
         expect(new Set(undone).size).toBe(undone.length);
-        expect([...undone].sort()).toEqual([...order].sort());
-        for (const id of rig.target.present.keys())
+        expect([...undone].sort()).toEqual([...new Set(made)].sort());
+        for (const id of [...rig.target.present.keys(), ...rig.target.halves])
           expect(rig.target.log.join()).toContain(`read ${id}~undo/back`);
       }),
       { numRuns: 300 },

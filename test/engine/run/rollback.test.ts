@@ -131,6 +131,25 @@ describe('the way back', () => {
     expect(rig.target.log).toEqual(['do all/one', 'undo all/one']);
   });
 
+  test.each(['half', 'crash-half'] as const)(
+    'what is there in part (%s) is finished by a resume, and undone by a rollback',
+    async (how) => {
+      const stopped = async () => {
+        const rig = new RunRig(planOf([step('one'), step('two')]));
+        rig.target.script.set('two', [how]);
+        expect((await rig.exec()).exitCode).toBe(how === 'half' ? 1 : 137);
+        expect(rig.target.log).toEqual(['do one', 'half two']);
+        return rig;
+      };
+      const resumed = await stopped();
+      expect((await resumed.resume()).exitCode).toBe(0);
+      expect(resumed.target.log.slice(2)).toEqual(['do two']);
+      const back = await stopped();
+      expect((await back.resume('rollback')).exitCode).toBe(5);
+      expect(back.target.log.slice(2)).toEqual(['undo two', 'undo one']);
+    },
+  );
+
   test('what somebody else changed since is left alone: 6', async () => {
     const rig = new RunRig(planOf([step('one')]));
     rig.target.verdicts.set('one', ['not-applied', 'conflict', 'conflict']);

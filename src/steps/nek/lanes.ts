@@ -1,0 +1,47 @@
+/** Jobs at the same time, those of one key one after the other. */
+export interface Lanes {
+  /** Resolves when the job may be considered begun: whoever adds faster than jobs end waits here. Throws what a job threw. */
+  add(key: string, job: () => Promise<void>): Promise<void>;
+  /** Until nothing is running. Throws what a job threw. */
+  drain(): Promise<void>;
+}
+
+/** After a failure no further job begins; those that run come to their end. */
+export function createLanes(limit: () => number): Lanes {
+  const last = new Map<string, Promise<void>>();
+  let running = 0;
+  let failure: { readonly error: unknown } | undefined;
+  let wake: () => void = () => undefined;
+  const ended = () =>
+    new Promise<void>((resolve) => {
+      wake = resolve;
+    });
+  const rethrow = () => {
+    if (failure !== undefined) throw failure.error;
+  };
+  const begin = (key: string, job: () => Promise<void>) => {
+    running += 1;
+    const own: Promise<void> = (last.get(key) ?? Promise.resolve())
+      .then(() => (failure === undefined ? job() : undefined))
+      .catch((error: unknown) => {
+        failure ??= { error };
+      })
+      .then(() => {
+        running -= 1;
+        if (last.get(key) === own) last.delete(key);
+        wake();
+      });
+    last.set(key, own);
+  };
+  return {
+    async add(key, job) {
+      while (running >= limit() && failure === undefined) await ended();
+      rethrow();
+      begin(key, job);
+    },
+    async drain() {
+      while (running > 0) await ended();
+      rethrow();
+    },
+  };
+}
