@@ -39,11 +39,10 @@ function runOf(container: ContainerRuntime, pod: Pod, options: LogOptions): Cont
 }
 
 function linesOf(world: World, run: ContainerRun): readonly Line[] {
-  return printed(
-    run.program,
-    run.startedAt,
-    Math.min(run.finished?.at ?? Number.POSITIVE_INFINITY, world.timeline.now),
-  );
+  const until = Math.min(run.finished?.at ?? Number.POSITIVE_INFINITY, world.timeline.now);
+  const lines = printed(run.program, run.startedAt, until);
+  if (run.live.lines.length === 0) return lines;
+  return [...lines, ...run.live.lines.filter((line) => line.at <= until)].sort((a, b) => a.at - b.at);
 }
 
 function selected(world: World, run: ContainerRun, options: LogOptions): readonly Line[] {
@@ -126,13 +125,16 @@ async function nextMoment(machine: Machine, followed: Followed, signal: AbortSig
   const next = nextLine(run.program, run.startedAt, seen);
   const stop = new AbortController();
   const either = AbortSignal.any([signal, stop.signal]);
-  const changed = clock.until(
-    (wake) =>
-      world.store.onChange(() => {
-        if (hasEnded()) wake();
-      }),
-    either,
-  );
+  const changed = clock.until((wake) => {
+    const forget = world.store.onChange(() => {
+      if (hasEnded()) wake();
+    });
+    run.live.listeners.add(wake);
+    return () => {
+      forget();
+      run.live.listeners.delete(wake);
+    };
+  }, either);
   const line = next === undefined ? changed : clock.sleep(Math.max(1, next - world.timeline.now), either);
   await Promise.race([changed, line]);
   stop.abort();
