@@ -47,6 +47,7 @@ export function world() {
     },
   };
   logs.set('ess', lines(first, first));
+  aged(rig, '2026-01-05T09:00:00Z');
   for (const name of ['ess', 'api-keys']) rig.cluster.put(kinds.namespaces, { metadata: { name } });
   const http = new FakeHttp();
   const send = () => Promise.reject(new Error('this step sends nothing'));
@@ -55,6 +56,15 @@ export function world() {
 }
 
 type World = ReturnType<typeof world>;
+
+/** All pods of both services were made at this moment. */
+export function aged({ cluster }: Pick<MekRig, 'cluster'>, creationTimestamp: string): void {
+  for (const { metadata } of cluster.all(kinds.pods))
+    if (metadata.namespace === 'ess' || metadata.namespace === 'api-keys')
+      cluster.change({ kind: kinds.pods, namespace: metadata.namespace, name: metadata.name }, (pod) => {
+        pod.metadata = { ...pod.metadata, creationTimestamp };
+      });
+}
 
 export function input(more: object = {}): MekConvergeWith {
   return { openbao, kid: second, consumers: [ess, apiKeys], ...more } as unknown as MekConvergeWith;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { kinds } from '../../../src/services/kubernetes.ts';
 import { converge } from '../../../src/steps/mek/converge.ts';
 import { putPod, rollOut } from '../../fakes/rollout-objects.ts';
-import { apiKeys, captured, ess, input, lines, podNames, world } from './consumers-world.ts';
+import { aged, apiKeys, captured, ess, input, lines, podNames, world } from './consumers-world.ts';
 import { at, fields, first, second, third } from './rig.ts';
 
 describe('mek.converge', () => {
@@ -61,10 +61,24 @@ describe('mek.converge', () => {
     expect(await converge.predict(input(), again)).toMatchObject({ changes: false, diff: [] });
   });
 
+  test('leaves alone what was made well after the document was written, and nothing that was made near that moment', async () => {
+    const made = world();
+    made.logs.set('ess', lines(first, first, second));
+    // The document is of 2026-01-05T09:00:02Z, by another clock.
+    for (const [age, state] of [
+      ['2026-01-05T09:05:02Z', 'not-applied'],
+      ['2026-01-05T09:05:03Z', 'applied'],
+    ] as const) {
+      aged(made, age);
+      expect(await (await captured(made)).look()).toMatchObject({ state });
+    }
+  });
+
   test('restarts again after the document was written again: an earlier restart proves nothing about it', async () => {
     const made = await captured();
     made.logs.set('ess', lines(second, second, first));
     await made.run();
+    aged(made, '2026-01-05T09:00:02Z');
     made.bao.kv.put(at, fields({ [second]: 2, [first]: 1 }, second));
     const later = await captured(made, input({ current: true }));
     const ctx = { ...later.ctx, operationKey: 'op-2' };

@@ -2,7 +2,7 @@ import type { MekRetireWith } from '../../../src/generated/types.ts';
 import { kinds } from '../../../src/services/kubernetes.ts';
 import { retire } from '../../../src/steps/mek/retire.ts';
 import { rollOut } from '../../fakes/rollout-objects.ts';
-import { apiKeys, ess, lines, world } from './consumers-world.ts';
+import { aged, apiKeys, ess, lines, world } from './consumers-world.ts';
 import { at, cassandra, fields, first, keyDetails, openbao, second, wrappedRow } from './rig.ts';
 
 /** The second key is active since version 3, everything is wrapped with it, and everybody has loaded it. */
@@ -29,6 +29,7 @@ export function mark({ cluster }: Pick<Settled, 'cluster'>, value: string): void
     workload.spec = { ...workload.spec, template: { metadata, spec: { containers: [{ name: 'main' }] } } };
   });
   rollOut(cluster, cluster.read(ref));
+  aged({ cluster }, '2026-01-05T09:00:04Z');
 }
 
 export function input(more: object = {}): MekRetireWith {
