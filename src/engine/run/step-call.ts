@@ -121,10 +121,11 @@ export function runContext(
   call: Call,
   limit: { readonly deadline: number; readonly signal: AbortSignal },
 ): RunContext {
-  const { id, checkpoint } = call.instance;
+  const { id, before, checkpoint } = call.instance;
   return {
     ...readContext(runtime, call, limit),
     services: runtime.servicesFor?.(id) ?? runtime.services,
+    ...(before === undefined ? {} : { before }),
     ...(checkpoint === undefined ? {} : { resumed: checkpoint }),
     checkpoint: async (data) => {
       runtime.record([{ type: 'checkpoint', id, data }], { sync: true });
