@@ -1,6 +1,8 @@
+import { createCipheriv, createHash } from 'node:crypto';
 import { Secret } from '../../../src/engine/secret.ts';
 import type { RunContext } from '../../../src/engine/step-type.ts';
 import type { FileStore } from '../../../src/services/files.ts';
+import type { NekRow } from '../../../src/services/nek-store.ts';
 import { FakeOpenBao } from '../../fakes/fake-openbao.ts';
 import { putPod } from '../../fakes/rollout-objects.ts';
 import { stepRig } from '../../fakes/step-context.ts';
@@ -112,4 +114,32 @@ export function memoryFiles(): FileStore & { readonly all: Map<string, Uint8Arra
       all.set(path, Uint8Array.from(content));
     },
   };
+}
+
+/** A row of ESS, wrapped by hand under a key given as its kid and byte. */
+export function wrappedRow(
+  mek: { readonly kid: string; readonly byte: number },
+  more: Partial<NekRow> = {},
+): NekRow {
+  const k = keyText(77);
+  const row = {
+    namespace: 'nvcf',
+    kid: createHash('sha256').update(`{"k":"${k}","kty":"oct"}`).digest('base64url'),
+    encryptedAt: 1_790_000_000_000,
+    createdAt: '5c1a1000-9a10-11f0-8000-010000000009',
+    encryptedByKid: mek.kid,
+    status: 'VALIDATED',
+    ...more,
+  };
+  const { namespace, createdAt, encryptedAt } = row;
+  const header = { alg: 'dir', enc: 'A256GCM', kid: mek.kid, version: 1, namespace, createdAt, encryptedAt };
+  const first = Buffer.from(JSON.stringify(header)).toString('base64url');
+  const iv = Buffer.alloc(12, 5);
+  const cipher = createCipheriv('aes-256-gcm', Buffer.alloc(32, mek.byte), iv);
+  cipher.setAAD(Buffer.from(first));
+  const sealed = Buffer.concat([cipher.update(k), cipher.final()]);
+  const parts = [first, '', iv, sealed, cipher.getAuthTag()].map((part) =>
+    typeof part === 'string' ? part : part.toString('base64url'),
+  );
+  return { ...row, encryptedKey: parts.join('.'), currentKid: row.kid };
 }

@@ -1,0 +1,268 @@
+import type { ChangeStepType, Observation, ReadContext, RunContext } from '../../engine/step-type.ts';
+import { StepError } from '../../engine/step-type.ts';
+import type { MekBackupOutputs, MekBackupWith } from '../../generated/types.ts';
+import type { BackupRecipients } from '../../keys/backup.ts';
+import { encryptBackup } from '../../keys/backup.ts';
+import { backupContent } from '../../keys/backup-content.ts';
+import { asJson, observeOrUnknown } from '../kubectl/observing.ts';
+import type { OpenBackup } from './backup-file.ts';
+import {
+  decrypt,
+  fileExists,
+  keyProblems,
+  messageOf,
+  openBackup,
+  readBackupFile,
+  requireKey,
+} from './backup-file.ts';
+import type { OpenDocument } from './document.ts';
+import { openDocument, openIfKept, openVersion } from './document.ts';
+import { provenKey } from './namespace-proof.ts';
+import { connect, requireVersioned } from './openbao.ts';
+import { captured, documentWitness, stateOf } from './preparing.ts';
+import type { PolicyNeed, Problem } from './target.ts';
+import {
+  cassandraAccess,
+  cassandraResource,
+  credentialsPath,
+  dataPath,
+  documentPath,
+  documentResources,
+  groupProblems,
+  openbaoAccess,
+  secretOf,
+} from './target.ts';
+import { requirePolicy } from './token.ts';
+import { requireVersion } from './writing.ts';
+
+interface State {
+  readonly version: number;
+}
+
+export const backup: ChangeStepType<MekBackupWith, MekBackupOutputs> = {
+  type: 'mek.backup',
+  effect: 'change',
+  timeout: 5 * 60_000,
+  describe: ({ file, openbao }) =>
+    `back up the master keys in OpenBao of ${openbao.namespace} to ${file}, and prove it`,
+  resources: ({ file, openbao, cassandra }) => [
+    { path: localPath(file), mode: 'write' },
+    ...documentResources(openbao, 'read'),
+    cassandraResource(cassandra, 'ess', 'read'),
+  ],
+  access: (input) => [
+    ...openbaoAccess(input.openbao, documentNeed(input)),
+    ...cassandraAccess(input.cassandra, 'ess'),
+  ],
+  check: (input) => [
+    ...groupProblems('openbao', input.openbao),
+    ...groupProblems('cassandra', input.cassandra),
+    ...wayProblems(input),
+  ],
+
+  async predict(input, ctx) {
+    const { open, notes } = await prepared(input, ctx);
+    const { keys, privateJwks } = open.document;
+    const to = input.recipients === undefined ? 'a passphrase' : `${input.recipients.length} recipients`;
+    return {
+      predictable: true,
+      changes: true,
+      diff: [
+        {
+          path: input.file,
+          after: `version ${open.version}: ${keys.length} keys, ${privateJwks.length} private_jwks, encrypted to ${to}`,
+        },
+      ],
+      outputs: { file: input.file, version: open.version, kids: keys.map(({ kid }) => kid) },
+      notes: [...recipientNotes(input), ...notes],
+      duration: { min: 1000, max: 60_000 },
+    };
+  },
+
+  async capture(input, ctx) {
+    const { open, mount } = await prepared(input, ctx);
+    const state: State = { version: open.version };
+    return { state: asJson(state), witnesses: [documentWitness(open, mount)] };
+  },
+
+  async run(input, ctx) {
+    const { version } = captured<State>(ctx);
+    const open = await openDocument(ctx, input.openbao);
+    await requireVersion(ctx, open, version);
+    const bytes = await encrypted(input, await contentOf(ctx, open));
+    await write(ctx, input.file, bytes);
+    // From here on the file is what counts, as it lies on the disk.
+    const found = await readBackupFile(ctx, input.file);
+    if (found === undefined || !same(found, bytes))
+      throw unproven(input, `${input.file} does not hold what was written to it.`);
+    const opened = await openBackup(ctx, found, input);
+    if (!opened.ok) throw unproven(input, opened.problem, opened.details);
+    const difference = differs(opened.backup, open);
+    if (difference !== undefined) throw unproven(input, difference);
+    return await outputsOf(ctx, input, opened.backup);
+  },
+
+  observe: (input, before, ctx) =>
+    observeOrUnknown(async (): Promise<Observation> => {
+      const { version } = stateOf<State>(before);
+      const bytes = await readBackupFile(ctx, input.file);
+      if (bytes === undefined) return { state: 'not-applied', evidence: `there is no file ${input.file}` };
+      const conflict = (why: string): Observation => ({
+        state: 'conflict',
+        evidence: `${input.file} exists, but it is not this backup: ${why}`,
+      });
+      const opened = await openBackup(ctx, bytes, input);
+      if (!opened.ok) return conflict(opened.problem);
+      const now = await openDocument(ctx, input.openbao);
+      const open = now.version === version ? now : await openIfKept(ctx, now, version);
+      if (open === undefined)
+        return { state: 'unknown', evidence: `version ${version} is kept no more: nothing to compare with` };
+      const difference = differs(opened.backup, open);
+      if (difference !== undefined) return conflict(difference);
+      return await proofObserved(ctx, input, opened.backup);
+    }),
+
+  undo: { irreversible: 'A backup is kept; whether it may go is for a human to decide.' },
+};
+
+function documentNeed({ openbao }: MekBackupWith): readonly PolicyNeed[] {
+  return [{ path: dataPath(documentPath(openbao)), capabilities: ['read'] }];
+}
+
+function wayProblems(input: MekBackupWith): readonly Problem[] {
+  const { recipients, passphrase, identity } = input;
+  if (recipients !== undefined && passphrase !== undefined)
+    return [{ path: ['recipients'], message: 'Give either recipients or passphrase.' }];
+  if (recipients === undefined && identity !== undefined)
+    return [{ path: ['recipients'], message: 'Give the recipients that are to decrypt the backup.' }];
+  return keyProblems(input);
+}
+
+function recipientNotes({ recipients }: MekBackupWith): readonly string[] {
+  return recipients?.length === 1
+    ? ['one recipient: if its identity is lost, so is the backup; add one that is kept offline']
+    : [];
+}
+
+async function prepared(input: MekBackupWith, ctx: ReadContext) {
+  const [problem] = wayProblems(input);
+  if (problem !== undefined)
+    throw new StepError('backup-unproven', problem.message, {
+      outcome: 'not-applied',
+      hint: problem.hint ?? 'recipients with identity, or passphrase.',
+    });
+  await requireDecryptable(input);
+  if (await fileExists(ctx, input.file)) throw exists(input.file);
+  const bao = await connect(ctx, input.openbao);
+  const mount = await requireVersioned(ctx, bao, bao.at);
+  const credentials = { path: dataPath(credentialsPath(input.cassandra, 'ess')), capabilities: ['read'] };
+  const notes = await requirePolicy(ctx, bao, [...documentNeed(input), credentials]);
+  const open = await openVersion(ctx, bao);
+  await requireVersion(ctx, open, input.version);
+  return { open, mount, notes };
+}
+
+/** That the identity fits a recipient is tried on nothing of value, before anything is read. */
+async function requireDecryptable(input: MekBackupWith): Promise<void> {
+  requireKey(input);
+  // A passphrase fits by itself, and costs a second each time.
+  if (input.passphrase !== undefined) return;
+  const decrypted = await decrypt(await encrypted(input, new TextEncoder().encode('trial')), input);
+  if (!decrypted.ok) throw unproven(input, decrypted.problem);
+}
+
+async function contentOf(
+  ctx: ReadContext,
+  { bao, version, createdTime, data }: OpenDocument,
+): Promise<Uint8Array> {
+  const { uid } = await ctx.services.kubernetes.identity();
+  const { mount, path } = bao.at;
+  return data.reveal((bytes) =>
+    backupContent({ cluster: uid, mount, path, version, createdTime, data: bytes }),
+  );
+}
+
+async function encrypted(input: MekBackupWith, plain: Uint8Array): Promise<Uint8Array> {
+  const { passphrase, recipients = [] } = input;
+  const encrypt = (to: BackupRecipients) => encryptBackup(plain, to);
+  const made =
+    passphrase === undefined
+      ? await encrypt({ recipients })
+      : await secretOf('passphrase', passphrase).revealText((text) => encrypt({ passphrase: text }));
+  if (made.ok) return made.bytes;
+  throw new StepError('backup-recipients', made.problem, { outcome: 'not-applied' });
+}
+
+async function write(ctx: RunContext, file: string, bytes: Uint8Array): Promise<void> {
+  try {
+    await ctx.services.files.create(file, bytes);
+  } catch (error) {
+    if (await fileExists(ctx, file).catch(() => false)) throw exists(file, error);
+    throw new StepError('file-not-written', `${messageOf(error)}.`, {
+      outcome: 'not-applied',
+      hint: 'Check that the folder can be written to, and that there is room on its disk.',
+      cause: error,
+    });
+  }
+}
+
+function exists(file: string, cause?: unknown): StepError {
+  return new StepError('backup-exists', `${file} exists already; nothing is written over a file.`, {
+    outcome: 'not-applied',
+    hint: 'Give another file: a name with {{run.id}} in it is new in every run.',
+    cause,
+  });
+}
+
+function same(one: Uint8Array, other: Uint8Array): boolean {
+  return Buffer.compare(one, other) === 0;
+}
+
+/** How a backup is not the copy of a version, byte by byte. */
+function differs({ content }: OpenBackup, { version, data, bao }: OpenDocument): string | undefined {
+  if (content.version !== version) return `it holds version ${content.version}, not ${version}`;
+  if (content.mount !== bao.at.mount || content.path !== bao.at.path)
+    return `it is of ${content.mount}/${content.path}`;
+  return data.reveal((bytes) => same(bytes, content.data))
+    ? undefined
+    : `the decrypted copy is not version ${version} byte by byte`;
+}
+
+async function outputsOf(
+  ctx: ReadContext,
+  input: MekBackupWith,
+  made: OpenBackup,
+): Promise<MekBackupOutputs> {
+  const { document, sha256, bytes, content } = made;
+  const proof = await provenKey(ctx, input, document);
+  if (!proof.ok) throw unproven(input, proof.problem, proof.details);
+  const { version } = content;
+  const kids = document.keys.map(({ kid }) => kid);
+  return { file: input.file, sha256, bytes, version, kids, provenWith: proof.provenWith };
+}
+
+async function proofObserved(ctx: ReadContext, input: MekBackupWith, made: OpenBackup): Promise<Observation> {
+  try {
+    const outputs = await outputsOf(ctx, input, made);
+    return {
+      state: 'applied',
+      evidence: `${input.file} decrypts to version ${outputs.version}; opened with it: ${outputs.provenWith}`,
+      outputs: asJson(outputs),
+    };
+  } catch (error) {
+    if (!(error instanceof StepError) || error.code !== 'backup-unproven') throw error;
+    return { state: 'conflict', evidence: error.message };
+  }
+}
+
+function unproven({ file }: MekBackupWith, why: string, details: readonly string[] = []): StepError {
+  return new StepError('backup-unproven', `The backup ${file} is not proven: ${why}`, {
+    details,
+    hint: 'Do not rely on it. Nothing in OpenBao was changed; repeat it with another file once the cause is gone.',
+  });
+}
+
+function localPath(file: string): string {
+  const segments = file.split('/').filter((segment) => segment !== '');
+  return ['local', ...segments.map((segment) => (/[‹\s]/.test(segment) ? '*' : segment))].join('/');
+}
