@@ -143,6 +143,8 @@ export async function gatherSecrets(
         euid: environment.uid,
         prompt: world.prompt,
         kubernetes: async () => world.readServices.kubernetes,
+        openbao: openbaoOf(world),
+        protect: (secret: Secret) => environment.redact.add(secret),
         signal,
       };
       const secret =
@@ -155,6 +157,10 @@ export async function gatherSecrets(
     secrets.push([name, secret]);
   }
   return Object.fromEntries(secrets);
+}
+
+function openbaoOf({ openbaoServers, readServices }: CommandWorld) {
+  return openbaoServers === undefined ? undefined : { ...openbaoServers, reader: readServices.openbao };
 }
 
 function asStepError(error: unknown): never {

@@ -13,6 +13,8 @@ export interface CommandWorld {
   readonly prompt: Prompt;
   readonly sandbox: Sandbox | undefined;
   readonly seed: number;
+  /** Where the service inventory has OpenBao's servers. */
+  readonly openbaoServers: { readonly namespace: string; readonly selector: string } | undefined;
   close(): void;
 }
 
@@ -106,6 +108,7 @@ export async function openWorld(
 ): Promise<CommandWorld> {
   const { options, inventory, sandbox: wanted } = request;
   const entries = [...inventory.services.values()];
+  const openbaoServers = entries.find(({ name }) => name === 'openbao');
   const interactive = isInteractive(environment);
   const { createTerminalPrompt } = await import('../services/prompt-terminal.ts');
   if (wanted !== undefined) {
@@ -118,6 +121,7 @@ export async function openWorld(
       ),
       sandbox,
       seed: wanted.seed,
+      openbaoServers,
       close: () => sandbox.close(),
     };
   }
@@ -138,6 +142,7 @@ export async function openWorld(
     prompt,
     sandbox: undefined,
     seed: 0,
+    openbaoServers,
     close: () => undefined,
   };
 }

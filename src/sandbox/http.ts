@@ -1,7 +1,8 @@
-import { type HttpClient, HttpError, type HttpRequest } from '../services/http.ts';
+import { HttpError, type HttpRequest, type HttpSender } from '../services/http.ts';
 import { createHttpClient } from '../services/http-fetch.ts';
 import type { KubernetesReader } from '../services/kubernetes.ts';
 import { kinds } from '../services/kubernetes.ts';
+import type { Caller } from './connection.ts';
 import { isReady } from './controllers/pods-of.ts';
 import type { Machine } from './machine.ts';
 import type { Pod, Thing } from './objects.ts';
@@ -18,9 +19,13 @@ type Service = Thing & {
 const HOST = /^([a-z0-9-]+)\.([a-z0-9-]+)(?:\.svc(?:\.cluster\.local)?)?$/;
 
 /** Where the cluster's DNS and Services would lead a request: a ready pod behind the Service of that name. */
-function resolve(machine: Machine, url: URL): NonNullable<HttpRequest['through']> {
+function resolve(
+  machine: Machine,
+  { method, url }: { readonly method: string; readonly url: URL },
+): NonNullable<HttpRequest['through']> {
   const { store } = machine.world;
-  const fail = (why: string) => new HttpError(`No answer to GET ${url.origin}${url.pathname}: ${why}`);
+  const fail = (why: string) =>
+    new HttpError(`No answer to ${method} ${url.origin}${url.pathname}: ${why}`, { sent: false });
   const [, name = '', namespace = ''] = HOST.exec(url.hostname) ?? [];
   const service = store.get<Service>(kinds.services, namespace, name);
   if (service === undefined)
@@ -37,20 +42,36 @@ function resolve(machine: Machine, url: URL): NonNullable<HttpRequest['through']
   return { namespace, pod: pod.metadata.name, port: port.targetPort ?? port.port };
 }
 
-/** Reads over HTTP inside the simulated cluster; nothing leaves this process. */
-export function sandboxHttp(machine: Machine, kubernetes: Pick<KubernetesReader, 'portForward'>): HttpClient {
+/** HTTP inside the simulated cluster; nothing leaves this process. */
+export function sandboxHttp(
+  machine: Machine,
+  kubernetes: Pick<KubernetesReader, 'portForward'>,
+  caller: Caller,
+): HttpSender {
   const client = createHttpClient(kubernetes);
+  const inside = async <T>(
+    request: Pick<HttpRequest, 'url' | 'through'> & { readonly method: string },
+    go: (through: Pick<HttpRequest, 'through'>) => Promise<T>,
+  ): Promise<T> => {
+    machine.clock.touch();
+    const { method, url } = request;
+    const plain = request.through === undefined && URL.canParse(url);
+    const through = plain ? { through: resolve(machine, { method, url: new URL(url) }) } : {};
+    const release = machine.clock.hold();
+    try {
+      return await go(through);
+    } finally {
+      release();
+    }
+  };
   return {
-    request: async (request, signal) => {
-      machine.clock.touch();
-      const plain = request.through === undefined && URL.canParse(request.url);
-      const through = plain ? { through: resolve(machine, new URL(request.url)) } : {};
-      const release = machine.clock.hold();
-      try {
-        return await client.request({ ...request, ...through }, signal);
-      } finally {
-        release();
-      }
+    request: (request, signal) =>
+      inside(request, (through) => client.request({ ...request, ...through }, signal)),
+    send: async (request, signal) => {
+      const answer = await inside(request, (through) => client.send({ ...request, ...through }, signal));
+      if (machine.faults.take(caller.instance, 'answer') === undefined) return answer;
+      const { origin, pathname } = new URL(request.url);
+      throw new HttpError(`No answer to ${request.method} ${origin}${pathname}: the connection broke`);
     },
   };
 }

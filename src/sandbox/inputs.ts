@@ -3,6 +3,7 @@ import { Secret } from '../engine/secret.ts';
 import type { Value } from '../engine/value.ts';
 import { kinds } from '../services/kubernetes.ts';
 import type { Thing } from './objects.ts';
+import { kvPeek } from './openbao/kv.ts';
 import { rootToken } from './seed/cluster.ts';
 import type { World } from './world.ts';
 
@@ -40,7 +41,23 @@ function secretText(world: World, name: string, source: SecretSource | undefined
     )?.data?.[key];
     if (encoded !== undefined) return Buffer.from(encoded, 'base64').toString('utf8');
   }
+  if (source !== undefined && 'openbao' in source) {
+    const field = simulatedField(world, source.openbao);
+    if (field !== undefined) return field;
+  }
   return /token/i.test(`${name} ${JSON.stringify(source ?? '')}`) ? rootToken(world.seed) : `sandbox-${name}`;
+}
+
+function simulatedField(
+  world: World,
+  { path, field, version }: Extract<SecretSource, { readonly openbao: unknown }>['openbao'],
+): string | undefined {
+  const [mount = '', ...rest] = path.split('/data/');
+  for (const namespace of world.openbao.keys()) {
+    const value = kvPeek(world, namespace, mount, rest.join('/data/'), version)?.data[field];
+    if (typeof value === 'string') return value;
+  }
+  return undefined;
 }
 
 /** Plausible values for inputs that nobody gave: required ones without a default, and every secret. */

@@ -10,6 +10,7 @@ import type { Services } from '../services/services.ts';
 import { OPERATOR } from './authorization.ts';
 import { type SandboxControl, sandboxControl } from './control.ts';
 import type { Fault, FaultPlan } from './faults.ts';
+import { sandboxFiles } from './files.ts';
 import { sandboxHttp } from './http.ts';
 import { inputsFor } from './inputs.ts';
 import { sandboxKubernetes } from './kubernetes.ts';
@@ -27,7 +28,7 @@ export interface SandboxOptions {
   readonly inventory?: readonly ServiceEntry[];
   /** Run real local programs through this instead of simulated ones. */
   readonly process?: ProcessRunner;
-  /** Local files for steps; the real ones unless given. */
+  /** Local files that steps read; the real ones unless given. What steps create never lands beside them. */
   readonly files?: FileReader;
   /** False leaves the NVCA Operator out, as in a control plane without a compute cluster. */
   readonly nvcaOperator?: boolean;
@@ -67,15 +68,15 @@ export function openSandbox(options: SandboxOptions): Sandbox {
     ...(options.isBusy === undefined ? {} : { isBusy: options.isBusy }),
     ...(options.beforeJump === undefined ? {} : { beforeJump: options.beforeJump }),
   });
-  const files = options.files ?? createFileReader();
+  const files = sandboxFiles(options.dir, options.files ?? createFileReader(), machine.faults);
   const servicesFor = (instance: string | undefined): Services => {
     const caller = { instance, who: OPERATOR };
     const kubernetes = sandboxKubernetes(machine, caller);
     return {
       clock: machine.clock,
       directory: createServiceDirectory(options.inventory ?? [], kubernetes),
-      files,
-      http: sandboxHttp(machine, kubernetes),
+      files: files(caller),
+      http: sandboxHttp(machine, kubernetes, caller),
       kubernetes,
       openbao: sandboxOpenBao(machine, kubernetes, caller),
       process:

@@ -1,8 +1,14 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open, stat } from 'node:fs/promises';
-import type { FileReader } from './files.ts';
+import type { FileReader, FileStore } from './files.ts';
+import { createFile } from './files-create.ts';
 
 /** Local files. Errors name the path and the cause. */
+export function createFileStore(): FileStore {
+  return { ...createFileReader(), create: createFile };
+}
+
+/** Local files, only to be read. */
 export function createFileReader(): FileReader {
   return {
     read: async (path, limit) => {

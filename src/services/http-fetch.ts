@@ -1,17 +1,17 @@
 import type { Agent } from 'node:http';
 import { rootCertificates } from 'node:tls';
-import { type HttpClient, HttpError, type HttpRequest, type HttpResponse } from './http.ts';
-import { exchange } from './http-exchange.ts';
+import { HttpError, type HttpRequest, type HttpResponse, type HttpSend, type HttpSender } from './http.ts';
+import { exchange, NoAnswer } from './http-exchange.ts';
 import type { KubernetesReader } from './kubernetes.ts';
 import { createPodAgent, createPodTlsAgent } from './pod-agent.ts';
 
 const limit = 10_000;
 const mostRedirects = 5;
 
-/** Reads over HTTP, directly or through a pod's port. Redirects are followed within the same origin only. */
-export function createHttpClient(kubernetes: Pick<KubernetesReader, 'portForward'>): HttpClient {
+/** Requests over HTTP, directly or through a pod's port. Redirects are followed by reads only, within the same origin. */
+export function createHttpClient(kubernetes: Pick<KubernetesReader, 'portForward'>): HttpSender {
   const agents = new Map<string, Agent>();
-  const agentFor = (request: HttpRequest, url: URL): Agent | undefined => {
+  const agentFor = (request: Outgoing, url: URL): Agent | undefined => {
     const { through } = request;
     if (through === undefined) return undefined;
     const key = JSON.stringify([url.protocol, url.hostname, through, request.ca]);
@@ -36,16 +36,26 @@ export function createHttpClient(kubernetes: Pick<KubernetesReader, 'portForward
         url = next;
       }
     },
+    send: async (request, signal) => {
+      const url = parseUrl(request.url);
+      const target = { url, headers: revealHeaders(request), agent: agentFor(request, url) };
+      if (request.body === undefined) return await attempt(request, target, signal);
+      const headers = { 'content-type': 'application/json', ...target.headers };
+      return await request.body.reveal((body) => attempt(request, { ...target, headers, body }, signal));
+    },
   };
 }
+
+type Outgoing = HttpRequest | HttpSend;
 
 interface Attempt {
   readonly url: URL;
   readonly headers: Record<string, string>;
   readonly agent: Agent | undefined;
+  readonly body?: Uint8Array;
 }
 
-async function attempt(request: HttpRequest, target: Attempt, signal: AbortSignal): Promise<HttpResponse> {
+async function attempt(request: Outgoing, target: Attempt, signal: AbortSignal): Promise<HttpResponse> {
   const ca = trusted(request.ca);
   try {
     return await exchange(
@@ -54,6 +64,7 @@ async function attempt(request: HttpRequest, target: Attempt, signal: AbortSigna
         url: target.url,
         headers: { 'user-agent': 'runbook', accept: '*/*', ...target.headers },
         limit,
+        ...(target.body === undefined ? {} : { body: target.body }),
         ...(target.agent === undefined ? {} : { agent: target.agent }),
         ...(ca === undefined ? {} : { ca }),
       },
@@ -64,7 +75,10 @@ async function attempt(request: HttpRequest, target: Attempt, signal: AbortSigna
     const where =
       through === undefined ? '' : ` through pod ${through.namespace}/${through.pod}:${through.port}`;
     const why = cause instanceof Error ? cause.message : 'unknown cause';
-    throw new HttpError(`No answer to ${request.method} ${shown(target.url)}${where}: ${why}`, { cause });
+    throw new HttpError(`No answer to ${request.method} ${shown(target.url)}${where}: ${why}`, {
+      cause,
+      sent: !(cause instanceof NoAnswer) || cause.sent,
+    });
   }
 }
 
@@ -73,7 +87,7 @@ function parseUrl(text: string): URL {
     const url = new URL(text);
     if (url.protocol === 'http:' || url.protocol === 'https:') return url;
   }
-  throw new HttpError('The address is no http or https URL.');
+  throw new HttpError('The address is no http or https URL.', { sent: false });
 }
 
 /** A bundle replaces Node's list of authorities, so that list is put beside it. */
@@ -81,7 +95,7 @@ function trusted(ca: string | undefined): readonly string[] | undefined {
   return ca === undefined ? undefined : [...rootCertificates, ca];
 }
 
-function revealHeaders(request: HttpRequest): Record<string, string> {
+function revealHeaders(request: Outgoing): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.headers ?? {})) {
     if (typeof value === 'string') headers[name] = value;

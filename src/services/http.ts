@@ -21,22 +21,25 @@ export interface HttpClient {
   request(request: HttpRequest, signal: AbortSignal): Promise<HttpResponse>;
 }
 
+export interface HttpSend extends Omit<HttpRequest, 'method'> {
+  readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Sent as JSON, unless `headers` names another type. */
+  readonly body?: Secret;
+}
+
 /** Requests that may change something. One attempt each, no redirect is followed. */
 export interface HttpSender extends HttpClient {
-  send(
-    request: Omit<HttpRequest, 'method'> & {
-      readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-      /** Sent as JSON. */
-      readonly body?: Secret;
-    },
-    signal: AbortSignal,
-  ): Promise<HttpResponse>;
+  send(request: HttpSend, signal: AbortSignal): Promise<HttpResponse>;
 }
 
 /** No answer came: the host, the pod or the network failed. */
 export class HttpError extends Error {
-  constructor(message: string, options?: { cause?: unknown }) {
-    super(message, options);
+  /** False: the request never left, so it changed nothing. */
+  readonly sent: boolean;
+
+  constructor(message: string, options: { readonly cause?: unknown; readonly sent?: boolean } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'HttpError';
+    this.sent = options.sent ?? true;
   }
 }

@@ -1,8 +1,8 @@
 import type { Clock } from './clock.ts';
 import { createSystemClock } from './clock-system.ts';
-import type { FileReader } from './files.ts';
-import { createFileReader } from './files-node.ts';
-import type { HttpClient } from './http.ts';
+import type { FileStore } from './files.ts';
+import { createFileStore } from './files-node.ts';
+import type { HttpSender } from './http.ts';
 import { createHttpClient } from './http-fetch.ts';
 import type { KubernetesWriter } from './kubernetes.ts';
 import { createKubernetes } from './kubernetes-real.ts';
@@ -37,8 +37,8 @@ export interface RealServicesOptions {
 export interface RealServices {
   readonly clock: Clock;
   readonly directory: ServiceDirectory;
-  readonly files: FileReader;
-  readonly http: HttpClient;
+  readonly files: FileStore;
+  readonly http: HttpSender;
   readonly kubernetes: KubernetesWriter;
   readonly openbao: OpenBaoWriter;
   readonly process: ProcessRunner;
@@ -62,7 +62,7 @@ export function createRealServices(options: RealServicesOptions): RealServices {
   return {
     clock,
     directory: createServiceDirectory(options.inventory, kubernetes),
-    files: createFileReader(),
+    files: createFileStore(),
     http: createHttpClient(kubernetes),
     kubernetes,
     openbao: createOpenBao({

@@ -1,32 +1,20 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { SecretSource } from '../engine/read/runbook.ts';
-import { sourceWords } from '../engine/read/secret-source.ts';
 import { minPatternLength } from '../engine/redactor-encodings.ts';
 import { Secret } from '../engine/secret.ts';
-import { KubernetesError, type KubernetesReader, kinds } from './kubernetes.ts';
+import { KubernetesError, kinds } from './kubernetes.ts';
 import type { Prompt } from './prompt.ts';
+import { failure } from './secret-source-error.ts';
+import { fromOpenBao, type OpenBaoSecretIo } from './secret-source-openbao.ts';
 
-/** A secret that cannot be read. Names the source and the next step, never the value. */
-export class SecretSourceError extends Error {
-  readonly hint: string;
-
-  constructor(message: string, hint: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
-    this.name = 'SecretSourceError';
-    this.hint = hint;
-  }
-}
+export { SecretSourceError } from './secret-source-error.ts';
 
 /** What reading a secret may need; each part is asked only when the source names it. */
-export interface SecretIo {
-  /** Takes a variable out of the environment; the same value again when asked again. */
-  takeEnv(name: string): string | undefined;
+export interface SecretIo extends OpenBaoSecretIo {
   /** Effective user id of this process. */
   readonly euid: number;
   readonly prompt: Prompt;
-  kubernetes(): Promise<KubernetesReader>;
-  readonly signal: AbortSignal;
 }
 
 /** Largest secret; a key set of a hundred keys has 20 kB. */
@@ -53,12 +41,7 @@ async function readSource(name: string, source: SecretSource, io: SecretIo): Pro
   if ('file' in source) return new Secret(name, await readSecretFile(name, source, io.euid));
   if ('prompt' in source) return fromPrompt(name, source, io);
   if ('kubernetes' in source) return fromKubernetes(name, source, io);
-  throw failure(
-    name,
-    source,
-    'cannot be read: this version does not read key-value secrets from OpenBao',
-    'use one of the sources env, file, prompt or kubernetes',
-  );
+  return fromOpenBao(name, source, io);
 }
 
 function fromEnvironment(
@@ -191,14 +174,4 @@ function withoutLastBreak(bytes: Uint8Array): Uint8Array {
   if (bytes[end - 1] === 0x0a) end -= 1;
   if (end < bytes.length && bytes[end - 1] === 0x0d) end -= 1;
   return bytes.subarray(0, end);
-}
-
-function failure(
-  name: string,
-  source: SecretSource,
-  what: string,
-  hint: string,
-  cause?: unknown,
-): SecretSourceError {
-  return new SecretSourceError(`the secret "${name}": ${sourceWords(source)} ${what}`, hint, cause);
 }

@@ -131,3 +131,76 @@ describe('through a pod', () => {
     );
   });
 });
+
+describe('sending', () => {
+  const body = Secret.fromText('body', '{"data":"canary"}');
+
+  async function echo() {
+    const bodies: string[] = [];
+    const server = await startLocalServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', () => {
+        bodies.push(Buffer.concat(chunks).toString());
+        response.writeHead(201).end('{"ok":true}');
+      });
+    });
+    return Object.assign(server, { bodies });
+  }
+
+  test.each(['POST', 'PUT', 'PATCH', 'DELETE'] as const)('%s carries the body as JSON', async (method) => {
+    await using server = await echo();
+    const answer = await http.send({ method, url: `${server.url}/v1/x`, body }, never());
+    expect(answer).toMatchObject({ status: 201, body: '{"ok":true}' });
+    expect(server.bodies).toEqual(['{"data":"canary"}']);
+    expect(server.requests[0]).toMatchObject({ method, headers: { 'content-type': 'application/json' } });
+  });
+
+  test('without a body, and with a type of its own', async () => {
+    await using server = await echo();
+    await http.send({ method: 'DELETE', url: server.url }, never());
+    const headers = { 'content-type': 'text/plain' };
+    await http.send({ method: 'POST', url: server.url, headers, body }, never());
+    expect(server.requests.map((request) => request.headers['content-type'])).toEqual([
+      undefined,
+      'text/plain',
+    ]);
+  });
+
+  test('follows no redirect', async () => {
+    await using server = await startLocalServer((_, response) =>
+      response.writeHead(307, { location: '/elsewhere' }).end(),
+    );
+    expect(await http.send({ method: 'POST', url: server.url, body }, never())).toMatchObject({
+      status: 307,
+    });
+    expect(server.requests.length).toBe(1);
+  });
+
+  test('without an answer says whether the request may have arrived, and nothing of what it carried', async () => {
+    await using server = await startLocalServer((_, response) => response.socket?.resetAndDestroy());
+    const { url } = server;
+    const lost = await http.send({ method: 'PUT', url, body }, never()).catch((cause: unknown) => cause);
+    expect(lost).toMatchObject({ name: 'HttpError', sent: true, message: expect.stringContaining('PUT') });
+    expect(String(lost)).not.toContain('canary');
+    await server[Symbol.asyncDispose]();
+    const refused = http.send({ method: 'PUT', url, body }, never());
+    await expect(refused).rejects.toMatchObject({ sent: false });
+    await expect(http.send({ method: 'PUT', url: 'x:y', body }, never())).rejects.toMatchObject({
+      sent: false,
+    });
+  });
+
+  test('goes through a pod', async () => {
+    await using server = await echo();
+    const through = { namespace: 'ess', pod: 'ess-0', port: 8080 };
+    const inPod = createHttpClient({ portForward: () => server.open() });
+    await inPod.send({ method: 'PUT', url: 'http://ess/v1/x', through, body }, never());
+    expect(server.requests[0]?.url).toBe('/v1/x');
+    const unreachable = http.send({ method: 'PUT', url: 'http://ess/v1/x', through, body }, never());
+    await expect(unreachable).rejects.toMatchObject({
+      sent: false,
+      message: expect.stringContaining('through pod ess/ess-0:8080'),
+    });
+  });
+});

@@ -24,6 +24,8 @@ function io(parts: Partial<SecretIo> = {}): SecretIo {
     euid: uid,
     prompt: promptThatAnswers('no-terminal'),
     kubernetes: () => Promise.reject(new Error('no cluster in this test')),
+    openbao: undefined,
+    protect: () => undefined,
     signal: new AbortController().signal,
     ...parts,
   };
@@ -174,11 +176,4 @@ describe('a Kubernetes Secret', () => {
   ])('%s', async (_, get, message) => {
     expect(await failure(source, cluster(get))).toMatch(message);
   });
-});
-
-test('OpenBao is named as not available, with the other sources', async () => {
-  const source: SecretSource = { openbao: { path: 'services/all/kv/data/mek', field: 'keys' } };
-  expect(await failure(source)).toMatch(
-    /OpenBao path services.* does not read key-value secrets .* env, file, prompt/,
-  );
 });

@@ -85,16 +85,17 @@ export function kvSeed(
   return addVersion(engine, path, { json: goJson(data), now: createdAt }).current;
 }
 
-/** The fields of the newest version as an object; undefined when there is none that can be read. For what runs inside the world. */
+/** The fields of the newest version (or another one); undefined when there is none that can be read. For what runs inside the world. */
 export function kvPeek(
   world: World,
   namespace: string,
   mount: string,
   path: string,
+  version?: number,
 ): { readonly version: number; readonly data: Readonly<Record<string, unknown>> } | undefined {
   const entry = world.openbao.get(namespace)?.mounts.get(mount)?.entries.get(path);
-  const newest = entry?.versions.get(entry.current);
-  if (entry === undefined || newest === undefined || newest.destroyed || newest.deletedAt !== undefined)
-    return undefined;
-  return { version: entry.current, data: JSON.parse(newest.json) as Record<string, unknown> };
+  const number = version ?? entry?.current ?? 0;
+  const found = entry?.versions.get(number);
+  if (found === undefined || found.destroyed || found.deletedAt !== undefined) return undefined;
+  return { version: number, data: JSON.parse(found.json) as Record<string, unknown> };
 }

@@ -1,0 +1,71 @@
+import { createHash } from 'node:crypto';
+import path from 'node:path';
+import type { FileReader, FileStore } from '../services/files.ts';
+import { createFileStore } from '../services/files-node.ts';
+import type { Caller } from './connection.ts';
+import type { FaultPlan } from './faults.ts';
+
+/** Files that simulated steps have made, by a name for each absolute path. */
+interface Made {
+  read(key: string, limit: number): Promise<Uint8Array>;
+  stat: FileReader['stat'];
+  create: FileStore['create'];
+}
+
+export type SandboxFiles = (caller: Caller) => FileStore;
+
+/**
+ * Reads real files, and writes none into the folders of whoever tries the sandbox: what a step makes lies in `files/` of the run's folder
+ * (in memory when there is none) and is found again under the path that it was made with.
+ */
+export function sandboxFiles(folder: string | undefined, real: FileReader, faults: FaultPlan): SandboxFiles {
+  const made = folder === undefined ? inMemory() : inFolder(path.join(folder, 'files'));
+  return (caller) => ({
+    read: async (name, limit) => {
+      const key = keyOf(name);
+      const found = await made.stat(key);
+      if (found === undefined) return real.read(name, limit);
+      if (found.size > limit) throw new Error(`Cannot read ${name}: it is larger than ${limit} bytes`);
+      return made.read(key, limit);
+    },
+    stat: async (name) => (await made.stat(keyOf(name))) ?? real.stat(name),
+    create: async (name, content) => {
+      const key = keyOf(name);
+      if ((await made.stat(key)) !== undefined || (await real.stat(name)) !== undefined)
+        throw new Error(`Cannot create ${name}: it exists already, and nothing is ever overwritten`);
+      await made.create(key, content);
+      if (faults.take(caller.instance, 'answer') === undefined) return;
+      throw new Error(`Cannot create ${name}: whether it was made is not known`);
+    },
+  });
+}
+
+function keyOf(name: string): string {
+  return createHash('sha256').update(path.resolve(name)).digest('hex').slice(0, 32);
+}
+
+function inFolder(folder: string): Made {
+  const store = createFileStore();
+  const at = (key: string) => path.join(folder, key);
+  return {
+    read: (key, limit) => store.read(at(key), limit),
+    stat: (key) => store.stat(at(key)),
+    create: (key, content) => store.create(at(key), content),
+  };
+}
+
+function inMemory(): Made {
+  const files = new Map<string, Uint8Array>();
+  return {
+    read: async (key) => Uint8Array.from(files.get(key) ?? []),
+    stat: async (key) => {
+      const content = files.get(key);
+      return content === undefined ? undefined : { kind: 'file', mode: 0o600, uid: 0, size: content.length };
+    },
+    create: async (key, content) => {
+      const chunks: Uint8Array[] = [];
+      for await (const piece of content instanceof Uint8Array ? [content] : content) chunks.push(piece);
+      files.set(key, Buffer.concat(chunks));
+    },
+  };
+}
