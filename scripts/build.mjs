@@ -41,8 +41,10 @@ for (const output of Object.values(result.metafile.outputs)) {
 const notices = [...packages].sort().map((folder) => {
   const directory = path.join(root, folder);
   const manifest = JSON.parse(readFileSync(path.join(directory, 'package.json'), 'utf8'));
-  const file = readdirSync(directory).find((name) => /^(licen[cs]e|copying)/i.test(name));
-  const text = file === undefined ? '' : readFileSync(path.join(directory, file), 'utf8').trim();
+  const find = (pattern) => readdirSync(directory).find((name) => pattern.test(name));
+  // The Apache licence asks to pass on a NOTICE file, too.
+  const files = [find(/^(licen[cs]e|copying)/i), find(/^notice/i)].filter((file) => file !== undefined);
+  const text = files.map((file) => readFileSync(path.join(directory, file), 'utf8').trim()).join('\n\n');
   return `${manifest.name} ${manifest.version} (${manifest.license ?? 'see below'})\n\n${text}\n`;
 });
 writeFileSync(path.join(outdir, 'THIRD-PARTY-LICENSES.txt'), notices.join(`\n${'-'.repeat(78)}\n\n`));

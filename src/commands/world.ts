@@ -126,7 +126,7 @@ export async function openWorld(
     };
   }
   const { createRealServices } = await import('../services/real-services.ts');
-  const { prompt, ...services } = createRealServices({
+  const { prompt, close, ...services } = createRealServices({
     environment: { ...environment.env, HOME: environment.home },
     kubeconfig: textOption(options, 'kubeconfig'),
     context: textOption(options, 'context'),
@@ -143,7 +143,7 @@ export async function openWorld(
     sandbox: undefined,
     seed: 0,
     openbaoServers,
-    close: () => undefined,
+    close,
   };
 }
 

@@ -12,6 +12,13 @@ export interface NekStoreTarget {
   readonly datacenter: string;
   readonly username: Secret;
   readonly password: Secret;
+  /** When the nodes speak TLS to clients. Absent: they do not, and the API server's connection is what protects the way. */
+  readonly tls?: {
+    /** The name that the nodes' certificate is made out to. */
+    readonly serverName: string;
+    /** PEM bundle to trust instead of the system's. */
+    readonly ca?: string;
+  };
 }
 
 /** One row of `encryption_keys_by_kid_and_encrypted_at`, as it is stored: null is a column without a value. */
@@ -48,6 +55,7 @@ export interface NekPage {
 }
 
 export interface NekStoreNode {
+  /** Empty: a member of the ring that no pod of the selector belongs to. */
   readonly pod: string;
   readonly address: string;
   /** It answered a query of its own just now. */
@@ -72,7 +80,7 @@ export interface NekStoreHealth {
 
 /** A failed call; never carries a credential or a key. */
 export class NekStoreError extends Error {
-  /** 'unreachable', 'unauthenticated', 'forbidden', 'schema', 'no-quorum', 'timeout', 'refused'. */
+  /** 'unreachable', 'unauthenticated', 'forbidden', 'schema', 'no-quorum', 'timeout', 'refused', 'aborted'. */
   readonly reason: string;
   /** 'unknown' on a write: it may have taken effect, only reading back can tell. */
   readonly outcome: 'not-applied' | 'unknown';

@@ -6,6 +6,8 @@ import type { HttpSender } from './http.ts';
 import { createHttpClient } from './http-fetch.ts';
 import type { KubernetesWriter } from './kubernetes.ts';
 import { createKubernetes } from './kubernetes-real.ts';
+import type { NekStoreWriter } from './nek-store.ts';
+import { createNekStore } from './nek-store-real.ts';
 import type { OpenBaoWriter } from './openbao.ts';
 import { createOpenBao } from './openbao-http.ts';
 import type { ProcessRunner, SendSignal } from './process.ts';
@@ -40,9 +42,12 @@ export interface RealServices {
   readonly files: FileStore;
   readonly http: HttpSender;
   readonly kubernetes: KubernetesWriter;
+  readonly nekStore: NekStoreWriter;
   readonly openbao: OpenBaoWriter;
   readonly process: ProcessRunner;
   readonly prompt: Prompt;
+  /** Ends the connections that were kept for a next step. */
+  close(): void;
 }
 
 /** The outside world as it is. Opens, reads and loads nothing before it is used. */
@@ -59,12 +64,14 @@ export function createRealServices(options: RealServicesOptions): RealServices {
     process,
     environment,
   });
+  const nekStore = createNekStore(kubernetes);
   return {
     clock,
     directory: createServiceDirectory(options.inventory, kubernetes),
     files: createFileStore(),
     http: createHttpClient(kubernetes),
     kubernetes,
+    nekStore,
     openbao: createOpenBao({
       kubernetes,
       address: options.openbaoAddress ?? (options.environment.BAO_ADDR || undefined),
@@ -75,6 +82,7 @@ export function createRealServices(options: RealServicesOptions): RealServices {
       interactive: options.interactive,
       interrupt: () => options.kill(options.pid, 'SIGINT'),
     }),
+    close: () => nekStore.close(),
   };
 }
 

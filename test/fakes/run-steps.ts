@@ -15,7 +15,8 @@ import type { Clock } from '../../src/services/clock.ts';
 
 /**
  * What one call to a step does: 'ok'; 'fail' without an effect; 'flaky', which may be retried; 'lost': effect, then no answer;
- * 'half': a part of the effect, then no answer; 'idle': no effect, yet ends well; 'hang': nothing until it is asked to stop; 'slow': the effect shows only after 30 s.
+ * 'half': a part of the effect, then no answer; 'idle': no effect, yet ends well; 'hang': nothing until it is asked to stop;
+ * 'wait': the same, with an error of its own; 'slow': the effect shows only after 30 s.
  */
 export type Behaviour =
   | 'ok'
@@ -26,6 +27,7 @@ export type Behaviour =
   | 'crash-half'
   | 'idle'
   | 'hang'
+  | 'wait'
   | 'slow'
   | 'crash'
   | 'crash-after';
@@ -113,9 +115,9 @@ function changeType(target: RunTarget, alive: () => boolean): ChangeStepType<Wit
       if (behaviour === 'flaky')
         throw new StepError('busy', 'try later', { retryable: true, outcome: 'not-applied' });
       if (behaviour === 'crash') await stop(target);
-      if (behaviour === 'hang') {
+      if (behaviour === 'hang' || behaviour === 'wait') {
         await target.clock.sleep(86_400_000, ctx.signal);
-        throw new StepError('aborted', 'stopped waiting');
+        throw new StepError(behaviour === 'hang' ? 'aborted' : 'not-ready', 'stopped waiting');
       }
       if (behaviour === 'idle') return { key };
       if (!alive()) await never();

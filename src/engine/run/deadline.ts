@@ -34,9 +34,11 @@ export async function bounded<T>(
   try {
     return await Promise.race([work(watch.step.signal), guard(watch)]);
   } catch (thrown) {
+    if (!watch.step.signal.aborted) throw thrown;
+    // Whatever it says after an interrupt, a resume looks at the world and goes on.
+    if (aborting.aborted) throw interrupted(thrown);
     const own = thrown instanceof StepError && thrown.code !== 'aborted';
-    if (!watch.step.signal.aborted || own) throw thrown;
-    throw aborting.aborted ? interrupted() : timedOut(limit.timeout, thrown);
+    throw own ? thrown : timedOut(limit.timeout, thrown);
   } finally {
     watch.over = true;
     watch.timer.abort(stop);
@@ -80,6 +82,11 @@ function timedOut(timeout: number, cause?: unknown): StepError {
   });
 }
 
-function interrupted(): StepError {
-  return new StepError('interrupted', 'was asked to stop by an interrupt', { outcome: 'unknown' });
+function interrupted(cause?: unknown): StepError {
+  const said = cause instanceof StepError ? [cause.message, ...cause.details] : [];
+  return new StepError('interrupted', 'was asked to stop by an interrupt', {
+    outcome: 'unknown',
+    details: said,
+    cause,
+  });
 }

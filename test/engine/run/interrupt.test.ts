@@ -68,6 +68,16 @@ describe('interrupts', () => {
     expect(rig.target.log).toEqual(['do one']);
   });
 
+  test('a resume at once does what the second kept from happening, whatever the step said of it', async () => {
+    const rig = new RunRig(planOf([step('one', { timeout: '1h' })]));
+    rig.target.script.set('one', ['wait']);
+    signalAt(rig, 'intended:one', ['SIGINT', 'SIGINT']);
+    expect((await rig.exec()).exitCode).toBe(130);
+    rig.options = {};
+    expect((await rig.resume()).exitCode).toBe(0);
+    expect(rig.target.log).toEqual(['do one']);
+  });
+
   test('the third ends at once, with what was in flight recorded as unknown', async () => {
     const rig = new RunRig(planOf([step('one')]));
     rig.target.script.set('one', ['crash']);

@@ -1,0 +1,93 @@
+import { statementLimit, type types } from './nek-store-library.ts';
+import type { Call, Connected, Link } from './nek-store-link.ts';
+import { splitRing } from './nek-store-ring.ts';
+
+export interface Query {
+  readonly cql: string;
+  readonly params: readonly unknown[];
+  readonly pageSize: number;
+}
+
+export interface Page {
+  readonly rows: readonly types.Row[];
+  /** Share of the whole that has been read with this page. */
+  readonly done: number;
+}
+
+export interface Asker {
+  readonly call: Link['call'];
+  readonly what: Call;
+}
+
+/** Parts of the ring that are read one after the other: enough to tell how far a scan is. */
+const parts = 32;
+
+/** Every row of a query. */
+export async function readAll(
+  asker: Asker,
+  query: Query,
+  signal: AbortSignal,
+): Promise<readonly types.Row[]> {
+  const rows: types.Row[] = [];
+  for await (const page of pages(asker, query, signal)) rows.push(...page.rows);
+  return rows;
+}
+
+/** A query page by page; one page is fetched while its reader works on the one before, and no more. */
+export function pagesOf(asker: Asker, query: Query, signal: AbortSignal): AsyncIterable<Page> {
+  return ahead(pages(asker, query, signal));
+}
+
+/** A query over a range of tokens, from the lowest to the highest, page by page. */
+export function scanRing(
+  asker: Asker,
+  query: Omit<Query, 'params'>,
+  signal: AbortSignal,
+): AsyncIterable<Page> {
+  return ahead(ring(asker, query, signal));
+}
+
+async function* ring(asker: Asker, query: Omit<Query, 'params'>, signal: AbortSignal): AsyncGenerator<Page> {
+  for (const [index, { after, upTo }] of splitRing(parts).entries()) {
+    const params = [String(after), String(upTo)];
+    for await (const { rows, done } of pages(asker, { ...query, params }, signal)) {
+      yield { rows, done: (index + done) / parts };
+    }
+  }
+}
+
+/** Each page tells 0, the last one 1: nobody knows how many there will be. */
+async function* pages(asker: Asker, query: Query, signal: AbortSignal): AsyncGenerator<Page> {
+  let state: string | undefined;
+  do {
+    const options = {
+      prepare: true,
+      isIdempotent: true,
+      readTimeout: statementLimit,
+      fetchSize: query.pageSize,
+      ...(state === undefined ? {} : { pageState: state }),
+    };
+    const result = await asker.call(asker.what, signal, ({ client }: Connected) =>
+      client.execute(query.cql, [...query.params], options),
+    );
+    state = result.pageState ?? undefined;
+    yield { rows: result.rows, done: state === undefined ? 1 : 0 };
+  } while (state !== undefined);
+}
+
+/** Asks for the next item before the present one is handed out. */
+async function* ahead<T>(source: AsyncGenerator<T>): AsyncGenerator<T> {
+  let next = source.next();
+  try {
+    for (;;) {
+      const { value, done } = await next;
+      if (done === true) return;
+      next = source.next();
+      // Its failure is told when it is asked for; a reader that stops never asks.
+      next.catch(() => undefined);
+      yield value;
+    }
+  } finally {
+    await source.return(undefined).catch(() => undefined);
+  }
+}

@@ -1,0 +1,159 @@
+import { describe, expect, test } from 'vitest';
+import { NekStoreError } from '../../src/services/nek-store.ts';
+import { type CqlAnswer, codes, startFakeCassandra } from '../fakes/fake-cassandra.ts';
+import { credentials, never, podsOf, rig, row, stored } from '../fakes/nek-store-rig.ts';
+
+const other = { ...row, kid: 'kid-2' };
+async function failureOf(call: Promise<unknown>): Promise<NekStoreError> {
+  const failure = await call.then(
+    () => undefined,
+    (cause: unknown) => cause,
+  );
+  if (!(failure instanceof NekStoreError)) throw new Error(`expected a failure, got ${String(failure)}`);
+  for (const text of [failure.message, String(failure.cause), JSON.stringify(failure)])
+    for (const secret of [credentials.user, credentials.password, row.encryptedKey])
+      expect(text).not.toContain(secret);
+  return failure;
+}
+
+describe('a write', () => {
+  const answers: readonly (readonly [string, CqlAnswer, Partial<NekStoreError>])[] = [
+    ['whose answer was lost', 'cut', { reason: 'unreachable', outcome: 'unknown', retryable: true }],
+    [
+      'that timed out',
+      { error: codes.writeTimeout, message: 'Operation timed out' },
+      { reason: 'timeout', outcome: 'unknown', retryable: true },
+    ],
+    [
+      'without enough nodes',
+      { error: codes.unavailable, message: 'Cannot achieve consistency level LOCAL_QUORUM' },
+      { reason: 'no-quorum', outcome: 'not-applied', retryable: true },
+    ],
+    [
+      'at an overloaded node',
+      { error: codes.overloaded, message: 'Too many in flight hints' },
+      { reason: 'refused', outcome: 'unknown', retryable: true },
+    ],
+    [
+      'at a failing node',
+      { error: codes.serverError, message: `java.lang.NullPointerException for ${row.encryptedKey}` },
+      { reason: 'refused', outcome: 'unknown', retryable: true },
+    ],
+    [
+      'without the permission',
+      { error: codes.unauthorized, message: 'User ess_role has no MODIFY permission on <table ess_api.x>' },
+      { reason: 'forbidden', outcome: 'not-applied', retryable: false },
+    ],
+    [
+      'whose permission cannot be looked up',
+      {
+        error: codes.unauthorized,
+        message: 'Unable to perform authorization of permissions: Cannot achieve consistency level LOCAL_ONE',
+      },
+      { reason: 'no-quorum', outcome: 'not-applied', retryable: true },
+    ],
+    [
+      'that is too large',
+      { error: codes.invalid, message: 'Batch too large' },
+      { reason: 'refused', outcome: 'not-applied', retryable: false },
+    ],
+    [
+      'into a table that is gone',
+      { error: codes.invalid, message: 'table encryption_keys does not exist' },
+      { reason: 'schema', outcome: 'not-applied', retryable: false },
+    ],
+  ];
+  test.each(answers)('%s is sent once, and its outcome told', async (_, answer, expected) => {
+    await using world = await rig(() => answer);
+    const session = await world.open();
+    for (const rows of [[row], [row, other]]) {
+      const failure = await failureOf(session.insert(rows, {}, never()));
+      expect(failure).toMatchObject(expected);
+      expect(failure.message).toContain('ess_api.encryption_keys_by_kid_and_encrypted_at');
+      expect(failure.message).toMatch(/cassandra-system\/cassandra-[012]|system_auth/u);
+    }
+    const executed = world.cassandra.executed();
+    expect(executed).toHaveLength(2);
+    expect(executed[0]).toMatch(/^INSERT INTO "ess_api"\.encryption_keys_by_kid_and_encrypted_at /u);
+    expect(executed[1]).toBe('BATCH 2');
+  });
+
+  test('that is stopped while a node works on it may have taken effect', async () => {
+    const abort = new AbortController();
+    await using world = await rig(() => {
+      abort.abort();
+      return 'silence';
+    });
+    const session = await world.open();
+    const failure = await failureOf(session.insert([row], {}, abort.signal));
+    expect(failure).toMatchObject({ reason: 'aborted', outcome: 'unknown' });
+    expect(world.cassandra.executed()).toHaveLength(1);
+  });
+
+  test('that no node is there for was not sent', async () => {
+    await using world = await rig(() => 'done');
+    const session = await world.open();
+    for (const node of world.cassandra.nodes) await node.stop();
+    const failures: NekStoreError[] = [];
+    for (let attempt = 0; attempt < 5; attempt++)
+      failures.push(await failureOf(session.insert([row], {}, never())));
+    expect(failures.at(-1)).toMatchObject({ reason: 'unreachable', outcome: 'not-applied', retryable: true });
+    expect(failures.at(-1)?.message).toMatch(/cassandra-0.*cassandra-1.*cassandra-2/u);
+    expect(world.cassandra.executed()).toEqual([]);
+  });
+});
+
+describe('a read', () => {
+  const troubles: readonly (readonly [string, CqlAnswer])[] = [
+    ['breaks the connection', 'cut'],
+    ['lacks its neighbours', { error: codes.unavailable, message: 'Cannot achieve consistency level' }],
+    ['times out', { error: codes.readTimeout, message: 'Operation timed out' }],
+    ['is overloaded', { error: codes.overloaded, message: 'Request queue is full' }],
+  ];
+  test.each(troubles)('is repeated at the next node when one %s', async (_, trouble) => {
+    let asked = 0;
+    await using world = await rig(() => {
+      asked += 1;
+      return asked === 1 ? trouble : stored;
+    });
+    const session = await world.open();
+    const rows = await session.partition({ namespace: 'ns-1' }, never());
+    expect(rows).toEqual([{ ...row, encryptedKey: null, currentKid: null }]);
+    expect(world.cassandra.nodes.map(({ executed }) => executed.length).sort()).toEqual([0, 1, 1]);
+  });
+
+  test('fails when no node can answer it, and names one', async () => {
+    await using world = await rig(() => ({
+      error: codes.unavailable,
+      message: 'Cannot achieve LOCAL_QUORUM',
+    }));
+    const session = await world.open();
+    const failure = await failureOf(session.partition({ namespace: 'ns-1' }, never()));
+    expect(failure).toMatchObject({ reason: 'no-quorum', outcome: 'not-applied', retryable: true });
+    expect(failure.message).toMatch(/pod cassandra-system\/cassandra-[012]/u);
+    expect(world.cassandra.executed()).toHaveLength(3);
+  });
+});
+
+describe('a session', () => {
+  test('is refused with a wrong password, which no message repeats', async () => {
+    await using world = await rig(() => stored);
+    const failure = await failureOf(world.open('another-password'));
+    expect(failure).toMatchObject({ reason: 'unauthenticated', retryable: false });
+    expect(failure.message).not.toContain('another-password');
+  });
+
+  test('goes on with pods that came back under other names and addresses', async () => {
+    await using world = await rig(() => stored);
+    const session = await world.open();
+    expect(await session.partition({ namespace: 'ns-1' }, never())).toHaveLength(1);
+    const ips = ['10.1.0.1', '10.1.0.2', '10.1.0.3'];
+    await using next = await startFakeCassandra({ ...credentials, ips, answer: () => stored });
+    for (const node of world.cassandra.nodes) await node.stop();
+    world.pods.pods = next.nodes.map((node) => ({ ...node, name: `new-${node.name}` }));
+    world.pods.reach = podsOf(next).reach;
+    await failureOf(session.partition({ namespace: 'ns-1' }, never()));
+    expect(await session.partition({ namespace: 'ns-1' }, never())).toHaveLength(1);
+    expect(next.executed()).toHaveLength(1);
+  });
+});
