@@ -26,6 +26,7 @@ import { exec } from './local/exec.ts';
 import { check as metricsCheck } from './metrics/check.ts';
 import { census as nekCensus } from './nek/census.ts';
 import { reencrypt as nekReencrypt } from './nek/reencrypt.ts';
+import { rotate as nekRotate } from './nek/rotate.ts';
 import { verify as nekVerify } from './nek/verify.ts';
 
 const all: readonly AnyStepType[] = [
@@ -48,6 +49,7 @@ const all: readonly AnyStepType[] = [
   stepDown,
   nekCensus,
   nekReencrypt,
+  nekRotate,
   nekVerify,
   httpCheck,
   metricsCheck,
