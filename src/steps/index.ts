@@ -1,6 +1,7 @@
 import type { AnyStepType, StepRegistry } from '../engine/step-type.ts';
 import { status } from './bao/status.ts';
 import { stepDown } from './bao/step-down.ts';
+import { probe } from './ess/probe.ts';
 import { approve } from './flow/approve.ts';
 import { note } from './flow/note.ts';
 import { wait } from './flow/wait.ts';
@@ -51,6 +52,7 @@ const all: readonly AnyStepType[] = [
   nekReencrypt,
   nekRotate,
   nekVerify,
+  probe,
   httpCheck,
   metricsCheck,
   inventoryServices,
