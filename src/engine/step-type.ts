@@ -134,7 +134,10 @@ interface StepTypeBase<With> {
 
 export interface ReadStepType<With, Outputs extends object> extends StepTypeBase<With> {
   readonly effect: 'read';
+  /** An output field that the schema marks `x-secret` is a `Secret`; it is never journaled, so `reread` must be able to get it again. */
   run(input: With, ctx: ReadContext): Promise<Outputs>;
+  /** The same secret again, after a resume: exactly the one that `outputs` tells of, never a newer one. */
+  readonly reread?: Reread<With, Outputs>;
 }
 
 export interface ChangeStepType<With, Outputs extends object> extends StepTypeBase<With> {
@@ -154,6 +157,10 @@ export interface ChangeStepType<With, Outputs extends object> extends StepTypeBa
   ): Promise<Observation>;
   readonly undo: { readonly irreversible: string } | Undo<With, Outputs>;
 }
+
+type Reread<With, Outputs> = {
+  reread(field: string, input: With, outputs: Outputs, ctx: ReadContext): Promise<Secret>;
+}['reread'];
 
 // A method's type, so that the registry can hold every step type whatever its outputs.
 type Undo<With, Outputs> = {

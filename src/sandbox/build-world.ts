@@ -1,6 +1,7 @@
 import { startControllers } from './controllers/dispatch.ts';
 import { startKubelet } from './kubelet/kubelet.ts';
 import { startScheduler } from './kubelet/scheduler.ts';
+import { createCassandra } from './nek-store/state.ts';
 import { Random } from './random.ts';
 import { AGE, seedCluster } from './seed/cluster.ts';
 import { Store } from './store.ts';
@@ -10,6 +11,8 @@ import type { World } from './world.ts';
 export interface WorldOptions {
   /** The operator of a compute cluster runs here too; true unless told otherwise. */
   readonly nvcaOperator?: boolean;
+  /** Namespace keys: 50 in each of 40 namespaces unless told otherwise. */
+  readonly neks?: { readonly namespaces: number; readonly each: number };
 }
 
 const FIRST_EPOCH = Date.UTC(2026, 0, 5, 9, 0, 0);
@@ -32,6 +35,11 @@ export function buildWorld(seed: number, options: WorldOptions): World {
     runtimes: new Map(),
     events: new Map(),
     openbao: new Map(),
+    baoSkew: 0,
+    cassandra: createCassandra(options.neks ?? { namespaces: 40, each: 50 }),
+    consumers: new Map(),
+    documentSeen: 0,
+    mishaps: [],
     denials: [],
     troubles: [],
     unreachableUntil: 0,

@@ -1,6 +1,7 @@
 import type { JsonObject } from '../engine/json.ts';
 import { kinds } from '../services/kubernetes.ts';
 import { ApiFailure } from './api-error.ts';
+import { noticeDocument } from './consumers/life.ts';
 import { type ExecCall, type ExecOutcome, execute } from './exec.ts';
 import { find, killContainer } from './kubelet/containers.ts';
 import type { Pod } from './objects.ts';
@@ -8,6 +9,7 @@ import type { BaoCall } from './openbao/call.ts';
 import { seal, unseal } from './openbao/cluster.ts';
 import { changeBao } from './openbao/engine.ts';
 import { handle, type ServerCall } from './server.ts';
+import { performStore, type StoreCommand } from './store-commands.ts';
 import type { Denial, Trouble, World } from './world.ts';
 import type { Sealer } from './world-seal.ts';
 
@@ -33,7 +35,8 @@ export type Command =
   | { readonly do: 'trouble'; readonly trouble: Trouble }
   | { readonly do: 'troubled'; readonly index: number }
   | { readonly do: 'outage'; readonly until: number }
-  | { readonly do: 'compact' };
+  | { readonly do: 'compact' }
+  | StoreCommand;
 
 export type Outcome =
   | { readonly ok: true; readonly value: unknown }
@@ -78,13 +81,17 @@ function perform(world: World, command: Command): unknown {
       return undefined;
     case 'compact':
       return world.store.compact();
+    default:
+      return performStore(world, command);
   }
 }
 
 /** Does a command; a refusal of the API server is an outcome, too. */
 export function run(world: World, command: Command): Outcome {
   try {
-    return { ok: true, value: perform(world, command) };
+    const value = perform(world, command);
+    noticeDocument(world);
+    return { ok: true, value };
   } catch (failure) {
     if (failure instanceof ApiFailure) return { ok: false, failure };
     throw failure;

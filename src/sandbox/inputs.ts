@@ -7,6 +7,12 @@ import { kvPeek } from './openbao/kv.ts';
 import { rootToken } from './seed/cluster.ts';
 import type { World } from './world.ts';
 
+/** A pair for backups that are made in the sandbox. Everybody may know it: it protects nothing. */
+export const AGE_PAIR = {
+  identity: 'AGE-SECRET-KEY-1LNC0NL48P7GF8LNW09J2494HAZEZKXYVRUKVHTD4SGJ9A5CL68EQWHG5HM',
+  recipient: 'age13puyhtargxn2k6f60dk060yqvgt42vs8zt3v3hl52h7hctkyqukq6nx84q',
+} as const;
+
 function plain(type: InputType, spec: InputSpec): Value {
   const [example] = spec.examples ?? [];
   if (example !== undefined) return example;
@@ -45,7 +51,9 @@ function secretText(world: World, name: string, source: SecretSource | undefined
     const field = simulatedField(world, source.openbao);
     if (field !== undefined) return field;
   }
-  return /token/i.test(`${name} ${JSON.stringify(source ?? '')}`) ? rootToken(world.seed) : `sandbox-${name}`;
+  const known = `${name} ${JSON.stringify(source ?? '')}`;
+  if (/identity/i.test(known)) return AGE_PAIR.identity;
+  return /token/i.test(known) ? rootToken(world.seed) : `sandbox-${name}`;
 }
 
 function simulatedField(
@@ -60,20 +68,28 @@ function simulatedField(
   return undefined;
 }
 
-/** Plausible values for inputs that nobody gave: required ones without a default, and every secret. */
+function isRecipients(name: string, spec: InputSpec): boolean {
+  return /recipients?$/i.test(name) && spec.type === 'list' && (spec.of ?? 'string') === 'string';
+}
+
+/** Plausible values for inputs that nobody gave: required ones without a default, every secret, and whom to encrypt backups to. */
 export function inputsFor(
   world: World,
   specs: Readonly<Record<string, InputSpec>>,
 ): Readonly<Record<string, Value>> {
   const missing = Object.entries(specs).filter(
-    ([, spec]) => spec.type === 'secret' || (spec.required === true && spec.default === undefined),
+    ([name, spec]) =>
+      spec.type === 'secret' ||
+      (spec.default === undefined && (spec.required === true || isRecipients(name, spec))),
   );
   return Object.fromEntries(
     missing.map(([name, spec]) => [
       name,
       spec.type === 'secret'
         ? Secret.fromText(name, secretText(world, name, spec.from))
-        : plain(spec.type, spec),
+        : isRecipients(name, spec)
+          ? [AGE_PAIR.recipient]
+          : plain(spec.type, spec),
     ]),
   );
 }

@@ -28,7 +28,7 @@ export interface MachineOptions {
 }
 
 /** Of the simulation: a world written by another one would be replayed differently. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 function header(options: MachineOptions): JsonObject {
   return { sandbox: FORMAT, seed: options.seed, options: { ...options.world } };

@@ -1,3 +1,4 @@
+import { essMetrics } from './consumers/metrics.ts';
 import type { ContainerRuntime } from './kubelet/runtime.ts';
 import type { Pod } from './objects.ts';
 import { nameHash } from './random.ts';
@@ -20,6 +21,7 @@ export function metricsText(world: World, pod: Pod, container: ContainerRuntime)
   const rate = 2 + (nameHash(pod.metadata.name).charCodeAt(0) % 9);
   const requests = Math.floor(uptime * rate);
   const errors = Math.floor(requests / 10_000);
+  const consumer = world.consumers.get(pod.metadata.uid);
   return [
     sample('up', 'gauge', 'Whether the server is ready.', [['', container.ready ? 1 : 0]]),
     sample('process_start_time_seconds', 'gauge', 'Start time since the epoch.', [
@@ -33,5 +35,6 @@ export function metricsText(world: World, pod: Pod, container: ContainerRuntime)
       ['{status="200"}', requests - errors],
       ['{status="500"}', errors],
     ]),
+    consumer?.kind === 'ess' ? essMetrics(world, consumer) : '',
   ].join('');
 }

@@ -13,8 +13,11 @@ import type { Fault, FaultPlan } from './faults.ts';
 import { sandboxFiles } from './files.ts';
 import { sandboxHttp } from './http.ts';
 import { inputsFor } from './inputs.ts';
+import { type SandboxInspect, sandboxInspect } from './inspect.ts';
+import { type KeyControl, keyControl } from './key-control.ts';
 import { sandboxKubernetes } from './kubernetes.ts';
 import { startMachine } from './machine.ts';
+import { sandboxNekStore } from './nek-store/service.ts';
 import { sandboxOpenBao } from './openbao/service.ts';
 import { heldProcess, sandboxProcess } from './programs.ts';
 import type { Denial } from './world.ts';
@@ -32,6 +35,8 @@ export interface SandboxOptions {
   readonly files?: FileReader;
   /** False leaves the NVCA Operator out, as in a control plane without a compute cluster. */
   readonly nvcaOperator?: boolean;
+  /** How many keys ESS has: 50 in each of 40 namespaces unless told otherwise. */
+  readonly neks?: { readonly namespaces: number; readonly each: number };
   /** Awaited before virtual time jumps over `ms`, so that a human can watch it pass. */
   readonly beforeJump?: (ms: number) => Promise<void>;
   /** Is work under way that virtual time must wait for? Pending requests of this process unless given. */
@@ -50,7 +55,9 @@ export interface Sandbox {
   /** Virtual time stands still while a human is asked. */
   wrapPrompt(prompt: Prompt): Prompt;
   /** Makes things go wrong in the simulated cluster; what it does is part of the world. */
-  readonly control: SandboxControl;
+  readonly control: SandboxControl & KeyControl;
+  /** Shows what the simulated cluster holds, and whether it keeps what it promised. */
+  readonly inspect: SandboxInspect;
   close(): void;
 }
 
@@ -64,7 +71,10 @@ export function openSandbox(options: SandboxOptions): Sandbox {
     folder: options.dir,
     seed: options.seed,
     faults: options.faults ?? [],
-    world: { nvcaOperator: options.nvcaOperator ?? true },
+    world: {
+      nvcaOperator: options.nvcaOperator ?? true,
+      ...(options.neks === undefined ? {} : { neks: options.neks }),
+    },
     ...(options.isBusy === undefined ? {} : { isBusy: options.isBusy }),
     ...(options.beforeJump === undefined ? {} : { beforeJump: options.beforeJump }),
   });
@@ -78,6 +88,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
       files: files(caller),
       http: sandboxHttp(machine, kubernetes, caller),
       kubernetes,
+      nekStore: sandboxNekStore(machine, kubernetes, caller),
       openbao: sandboxOpenBao(machine, kubernetes, caller),
       process:
         options.process === undefined
@@ -105,7 +116,8 @@ export function openSandbox(options: SandboxOptions): Sandbox {
         text: (question, signal) => held(prompt.text(question, signal)),
       };
     },
-    control: sandboxControl(machine),
+    control: { ...sandboxControl(machine), ...keyControl(machine) },
+    inspect: sandboxInspect(machine.world),
     close: () => machine.close(),
   };
 }

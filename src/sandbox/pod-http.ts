@@ -1,10 +1,11 @@
 import { kinds } from '../services/kubernetes.ts';
+import { answerConsumer } from './consumers/http.ts';
 import { find, keyOf } from './kubelet/containers.ts';
 import type { ContainerRuntime } from './kubelet/runtime.ts';
 import type { Machine } from './machine.ts';
 import { metricsText } from './metrics.ts';
 import type { Container, Pod } from './objects.ts';
-import { answerBao } from './openbao/http.ts';
+import { answerTroubledBao } from './openbao/troubled.ts';
 import type { PodAnswer, PodPort, PodRequest } from './pod-port.ts';
 import type { World } from './world.ts';
 
@@ -69,7 +70,9 @@ export function answerHttp(machine: Machine, request: PodRequest): PodAnswer | u
   const found = listener(world, request);
   if (found === undefined || OTHER_PROTOCOLS.has(found.portName)) return undefined;
   const { pathname } = new URL(request.url, 'http://pod');
-  if (found.spec.name === 'openbao') return answerBao(machine, request);
+  if (found.spec.name === 'openbao') return answerTroubledBao(machine, request);
+  const served = answerConsumer(machine, found.spec.name, request);
+  if (served !== undefined) return served;
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return json(405, { error: 'method not allowed' });
   if (found.spec.name === 'nats') {

@@ -1,4 +1,6 @@
+import type { Consumer } from './consumers/state.ts';
 import type { PodRuntime } from './kubelet/runtime.ts';
+import type { CassandraState } from './nek-store/state.ts';
 import type { BaoCluster } from './openbao/state.ts';
 import type { Owners } from './ownership.ts';
 import type { Random } from './random.ts';
@@ -22,6 +24,14 @@ export interface Trouble extends Denial {
   times: number;
 }
 
+/** The next calls to a store go wrong. */
+export interface Mishap {
+  readonly at: 'nek-insert' | 'nek-read' | 'kv-read' | 'kv-write';
+  /** 'lost': done, and its answer lost; 'not-done': not done, and no answer; 'refused': answered with an error. */
+  readonly how: 'lost' | 'not-done' | 'refused';
+  times: number;
+}
+
 /** The simulated control plane: a deterministic machine that is moved by commands and by time, and by nothing else. */
 export interface World {
   readonly seed: number;
@@ -37,6 +47,14 @@ export interface World {
   readonly events: Map<string, string>;
   /** By namespace. */
   readonly openbao: Map<string, BaoCluster>;
+  /** By how many milliseconds the clocks of OpenBao's servers are wrong. */
+  baoSkew: number;
+  readonly cassandra: CassandraState;
+  /** Services that hold master keys, by the UID of their pod. */
+  readonly consumers: Map<string, Consumer>;
+  /** Version of the MEK document that the services have been told of. */
+  documentSeen: number;
+  readonly mishaps: Mishap[];
   readonly denials: Denial[];
   readonly troubles: Trouble[];
   /** Outages of the API server end at this time. */

@@ -27,6 +27,8 @@ interface Verdict {
 const codes = types.responseErrorCodes;
 const again = 'Try again.';
 const look = 'Look at the Cassandra pods (`nodetool status`, their logs), then try again.';
+const listen =
+  'Wait until Cassandra has started; a port-forward reaches it only where it listens on every address of its pod (`rpc_address: 0.0.0.0`).';
 const readBack = 'It may have taken effect: read the rows back before writing them again.';
 
 /** Any failure of the driver, the tunnel or the API server, told without credentials, rows or keys. */
@@ -138,7 +140,8 @@ function judgeNoHost(place: StorePlace, cause: errors.NoHostAvailableError): Ver
   });
   each.sort();
   const why = each.length === 0 ? 'no node is connected' : `no node can be reached (${each.join('; ')})`;
-  return { reason: 'unreachable', why, next: look, applied: 'no', retryable: true };
+  const next = /connection refused/iu.test(why) ? listen : look;
+  return { reason: 'unreachable', why, next, applied: 'no', retryable: true };
 }
 
 function isOtherDatacenter(cause: unknown): cause is errors.ArgumentError {

@@ -4,8 +4,14 @@ import type { Connected } from './nek-store-link.ts';
 import { copiesIn, hasQuorum, type Replication } from './nek-store-quorum.ts';
 import { nekTable, type StoredTable, schemaProblems } from './nek-store-schema.ts';
 
+export interface Examination {
+  readonly health: NekStoreHealth;
+  /** A pod runs, and its node did not answer over these connections: over new ones it may. */
+  readonly doubtful: boolean;
+}
+
 /** Asks every node by itself, and any of them for the schema. */
-export async function askHealth(connected: Connected, target: NekStoreTarget): Promise<NekStoreHealth> {
+export async function askHealth(connected: Connected, target: NekStoreTarget): Promise<Examination> {
   await connected.tunnel.refresh();
   const [pods, members, keyspace, table] = await Promise.all([
     askNodes(connected),
@@ -13,15 +19,17 @@ export async function askHealth(connected: Connected, target: NekStoreTarget): P
     askKeyspace(connected.client, target.keyspace),
     askTable(connected.client, target.keyspace),
   ]);
-  const known = new Set(pods.map(({ address }) => address));
+  const endpoints = await Promise.all(members.map((address) => connected.tunnel.translate(address)));
+  // A pod that restarts is known to its neighbours by its former address for a while: it counts once.
   const others = members
-    .filter((address) => !known.has(address))
+    .filter((_, index) => endpoints[index] === undefined)
     .map((address): NekStoreNode => ({ pod: '', address, up: false, schemaVersion: '' }));
   const nodes = [...pods, ...others];
   const up = nodes.filter((node) => node.up);
   const copies = keyspace === undefined ? 0 : copiesIn(target.datacenter, keyspace.replication);
   const place = `${target.keyspace}.${nekTable}`;
-  return {
+  const running = new Set(connected.tunnel.pods().flatMap((each) => (each.running ? [each.pod] : [])));
+  const health = {
     nodes,
     schemaAgreed: new Set(up.map(({ schemaVersion }) => schemaVersion)).size <= 1,
     quorum: hasQuorum({ copies, nodes: nodes.length, up: up.length }),
@@ -32,6 +40,7 @@ export async function askHealth(connected: Connected, target: NekStoreTarget): P
         ? [`the keyspace ${target.keyspace} does not exist`]
         : schemaProblems(place, table),
   };
+  return { health, doubtful: pods.some(({ pod, up: answered }) => !answered && running.has(pod)) };
 }
 
 const local = { prepare: false, isIdempotent: true, consistency: types.consistencies.localOne };

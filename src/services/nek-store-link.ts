@@ -2,7 +2,14 @@ import type { KubernetesReader } from './kubernetes.ts';
 import type { NekStoreTarget } from './nek-store.ts';
 import { orAbort } from './nek-store-abort.ts';
 import { connectClient, keepAlive } from './nek-store-client.ts';
-import { abortedError, cleaner, type StorePlace, storeError, unreachableError } from './nek-store-errors.ts';
+import {
+  abortedError,
+  cleaner,
+  refusedError,
+  type StorePlace,
+  storeError,
+  unreachableError,
+} from './nek-store-errors.ts';
 import { type Client, errors } from './nek-store-library.ts';
 import { openTunnel, type Tunnel } from './nek-store-tunnel.ts';
 
@@ -30,7 +37,10 @@ export interface Link {
   leave(): void;
   /** Runs one request, on new connections when no node could be reached before. Rejects with `NekStoreError`. */
   call<T>(call: Call, signal: AbortSignal, work: (connected: Connected) => Promise<T>): Promise<T>;
-  close(): void;
+  /** The next request gets new connections; those that run end on the old ones. */
+  renew(): void;
+  /** For good: requests are refused from now on. */
+  end(): void;
 }
 
 interface Line extends Connected {
@@ -43,6 +53,7 @@ export function createLink(
   target: NekStoreTarget,
 ): Link {
   let sessions = 0;
+  let ended = false;
   let line: Promise<Line> | undefined;
   let rest: NodeJS.Timeout | undefined;
 
@@ -89,8 +100,10 @@ export function createLink(
 
   /** No node can be reached through it: the pods may be others now. */
   async function drop(broken: Line): Promise<void> {
+    const present = line;
     broken.dropped = true;
-    if (line !== undefined && (await line.catch(() => undefined)) === broken) line = undefined;
+    if (present !== undefined && (await present.catch(ignore)) === broken && line === present)
+      line = undefined;
     hangUp(broken);
   }
 
@@ -103,7 +116,7 @@ export function createLink(
     }, ignore);
   }
 
-  function close(): void {
+  function renew(): void {
     clearTimeout(rest);
     rest = undefined;
     const closing = line;
@@ -117,11 +130,11 @@ export function createLink(
   function leave(): void {
     sessions -= 1;
     if (sessions > 0 || line === undefined) return;
-    rest = setTimeout(close, restLimit).unref();
+    rest = setTimeout(renew, restLimit).unref();
     line.then(({ client, tunnel }) => {
       if (sessions > 0) return;
       // A driver that tries to reach a node would keep the process alive.
-      if (client.hosts.values().some((host) => !host.isUp())) close();
+      if (client.hosts.values().some((host) => !host.isUp())) renew();
       else {
         keepAlive(client, false);
         tunnel.keepAlive(false);
@@ -142,10 +155,11 @@ export function createLink(
     },
     leave,
     call: async (call, signal, work) => {
+      if (ended) throw refusedError(`Cannot ${call.what}: the connections were closed.`);
       if (signal.aborted) throw abortedError(call.what, false);
       const open = await orAbort(connected(), signal, () => abortedError(call.what, false));
       open.calls += 1;
-      const working = work(open).finally(() => {
+      const working = (async () => work(open))().finally(() => {
         open.calls -= 1;
         if (open.dropped) hangUp(open);
       });
@@ -158,7 +172,11 @@ export function createLink(
         throw error;
       }
     },
-    close,
+    renew,
+    end: () => {
+      ended = true;
+      renew();
+    },
   };
 }
 

@@ -36,7 +36,7 @@ export function createNekStore(kubernetes: Pick<KubernetesReader, 'list' | 'port
       return createSession(link, target);
     },
     close: () => {
-      for (const { link } of links.splice(0)) link.close();
+      for (const { link } of links.splice(0)) link.end();
     },
   };
 }

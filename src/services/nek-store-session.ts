@@ -30,8 +30,14 @@ export function createSession(link: Link, target: NekStoreTarget): NekSession {
   const asker = (what: string) => ({ call, what: { what, write: false } satisfies Call });
 
   return {
-    health: (signal) =>
-      call({ what: `examine ${table}`, write: false }, signal, (connected) => askHealth(connected, target)),
+    health: async (signal) => {
+      const ask = () =>
+        call({ what: `examine ${table}`, write: false }, signal, (connected) => askHealth(connected, target));
+      const first = await ask();
+      if (!first.doubtful) return first.health;
+      link.renew();
+      return (await ask()).health;
+    },
 
     scan: (options, signal) => {
       const size = options.pageSize ?? pageSize;

@@ -24,6 +24,16 @@ import { scale } from './kubectl/scale.ts';
 import { setEnv } from './kubectl/set-env.ts';
 import { wait as kubectlWait } from './kubectl/wait.ts';
 import { exec } from './local/exec.ts';
+import { activate } from './mek/activate.ts';
+import { backup } from './mek/backup.ts';
+import { censusApiKeys } from './mek/census-api-keys.ts';
+import { converge } from './mek/converge.ts';
+import { inspect } from './mek/inspect.ts';
+import { loaded as mekLoaded } from './mek/loaded.ts';
+import { publish } from './mek/publish.ts';
+import { repair } from './mek/repair.ts';
+import { restore } from './mek/restore.ts';
+import { retire } from './mek/retire.ts';
 import { check as metricsCheck } from './metrics/check.ts';
 import { census as nekCensus } from './nek/census.ts';
 import { reencrypt as nekReencrypt } from './nek/reencrypt.ts';
@@ -53,6 +63,16 @@ const all: readonly AnyStepType[] = [
   nekRotate,
   nekVerify,
   probe,
+  inspect,
+  mekLoaded,
+  backup,
+  publish,
+  converge,
+  activate,
+  retire,
+  censusApiKeys,
+  restore,
+  repair,
   httpCheck,
   metricsCheck,
   inventoryServices,

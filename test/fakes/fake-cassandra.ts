@@ -1,4 +1,5 @@
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import {
   type CqlType,
   type Frame,
@@ -43,6 +44,8 @@ export interface FakeCassandraOptions {
   readonly answer: (statement: string, node: string) => CqlAnswer;
   /** Addresses of the nodes, which name each other by them. */
   readonly ips?: readonly string[];
+  /** PEM; absent: clients are served without TLS. */
+  readonly tls?: { readonly key: string; readonly cert: string };
 }
 
 export const codes = {
@@ -82,7 +85,7 @@ async function startNode(
   const name = `cassandra-${index}`;
   const executed: string[] = [];
   const sockets = new Set<Socket>();
-  const server: Server = createServer((socket) => {
+  const serve = (socket: Socket) => {
     sockets.add(socket.unref());
     socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => socket.destroy());
@@ -97,7 +100,9 @@ async function startNode(
         else if (reply !== 'silence') socket.write(frame(one.stream, ...reply));
       }
     });
-  });
+  };
+  const server = options.tls === undefined ? createServer(serve) : createTlsServer(options.tls, serve);
+  server.on('tlsClientError', (_, socket) => socket.destroy());
   await new Promise<void>((resolve) => {
     server.listen(0, '127.0.0.1', resolve);
   });

@@ -1,7 +1,12 @@
 import { Secret } from '../../src/engine/secret.ts';
-import type { NekSession, NewNekRow } from '../../src/services/nek-store.ts';
+import type { NekSession, NekStoreTarget, NewNekRow } from '../../src/services/nek-store.ts';
 import { createNekStore } from '../../src/services/nek-store-real.ts';
-import { type CqlAnswer, type FakeCassandra, startFakeCassandra } from './fake-cassandra.ts';
+import {
+  type CqlAnswer,
+  type FakeCassandra,
+  type FakeCassandraOptions,
+  startFakeCassandra,
+} from './fake-cassandra.ts';
 import { FakePods } from './fake-pods.ts';
 
 export const never = () => new AbortController().signal;
@@ -45,18 +50,21 @@ export const stored: CqlAnswer = {
 export interface Rig extends AsyncDisposable {
   readonly cassandra: FakeCassandra;
   readonly pods: FakePods;
-  readonly open: (password?: string) => Promise<NekSession>;
+  readonly open: (change?: Partial<NekStoreTarget>) => Promise<NekSession>;
 }
 
 /** A store over three nodes in pods, which answer as the test says. */
-export async function rig(answer: (statement: string, node: string) => CqlAnswer): Promise<Rig> {
-  const cassandra = await startFakeCassandra({ ...credentials, answer });
+export async function rig(
+  answer: (statement: string, node: string) => CqlAnswer,
+  options: Pick<FakeCassandraOptions, 'tls'> = {},
+): Promise<Rig> {
+  const cassandra = await startFakeCassandra({ ...credentials, answer, ...options });
   const pods = podsOf(cassandra);
   const store = createNekStore(pods);
   return {
     cassandra,
     pods,
-    open: (password = credentials.password) =>
+    open: (change = {}) =>
       store.open(
         {
           namespace: 'cassandra-system',
@@ -64,7 +72,8 @@ export async function rig(answer: (statement: string, node: string) => CqlAnswer
           keyspace: 'ess_api',
           datacenter: 'ncp',
           username: Secret.fromText('username', credentials.user),
-          password: Secret.fromText('password', password),
+          password: Secret.fromText('password', credentials.password),
+          ...change,
         },
         never(),
       ),

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { Decrypter, Encrypter } from 'age-encryption';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { InputSpec } from '../../src/engine/read/runbook.ts';
@@ -165,6 +166,21 @@ describe('inputs that nobody gave', () => {
       services: ['nvcf-api'],
       named: 'blue',
     });
+  });
+
+  test('backups are encrypted to a pair that fits, even when nobody has to say to whom', async () => {
+    const inputs = sandbox.inputs({
+      ageIdentity: spec({ type: 'secret', from: { file: '/keys/identity.txt' } }),
+      ageRecipients: { type: 'list', of: 'string', description: '' },
+      recipients: spec({ type: 'list', of: 'string', default: ['age1x'] }),
+    });
+    expect(Object.keys(inputs).sort()).toEqual(['ageIdentity', 'ageRecipients']);
+    const identity = (inputs.ageIdentity as Secret).revealText((value) => value);
+    const encrypter = new Encrypter();
+    for (const recipient of inputs.ageRecipients as readonly string[]) encrypter.addRecipient(recipient);
+    const decrypter = new Decrypter();
+    decrypter.addIdentity(identity);
+    expect(await decrypter.decrypt(await encrypter.encrypt('hello'), 'text')).toBe('hello');
   });
 
   test('secrets are those of the simulated cluster', () => {

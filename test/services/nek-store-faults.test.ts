@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { Secret } from '../../src/engine/secret.ts';
 import { NekStoreError } from '../../src/services/nek-store.ts';
 import { type CqlAnswer, codes, startFakeCassandra } from '../fakes/fake-cassandra.ts';
 import { credentials, never, podsOf, rig, row, stored } from '../fakes/nek-store-rig.ts';
+import { testCertificate, testKey } from '../fakes/tls-pair.ts';
 
 const other = { ...row, kid: 'kid-2' };
 async function failureOf(call: Promise<unknown>): Promise<NekStoreError> {
@@ -138,7 +140,7 @@ describe('a read', () => {
 describe('a session', () => {
   test('is refused with a wrong password, which no message repeats', async () => {
     await using world = await rig(() => stored);
-    const failure = await failureOf(world.open('another-password'));
+    const failure = await failureOf(world.open({ password: Secret.fromText('p', 'another-password') }));
     expect(failure).toMatchObject({ reason: 'unauthenticated', retryable: false });
     expect(failure.message).not.toContain('another-password');
   });
@@ -155,5 +157,56 @@ describe('a session', () => {
     await failureOf(session.partition({ namespace: 'ns-1' }, never()));
     expect(await session.partition({ namespace: 'ns-1' }, never())).toHaveLength(1);
     expect(next.executed()).toHaveLength(1);
+  });
+
+  test('asks a node again that was down when the connections were made', async () => {
+    const nothing: CqlAnswer = { columns: { replication: 'text' }, rows: [] };
+    await using world = await rig(() => nothing);
+    const { reach } = world.pods;
+    world.pods.reach = (pod, port) =>
+      pod.name === 'cassandra-2' ? { host: '127.0.0.1', port: 1 } : reach(pod, port);
+    const session = await world.open();
+    const up = async () => (await session.health(never())).nodes.map((node) => node.up);
+    expect(await up()).toEqual([true, true, false]);
+    world.pods.reach = reach;
+    expect(await up()).toEqual([true, true, true]);
+  });
+
+  test('counts a member of the ring that no pod has as down, and one with a former address once', async () => {
+    const nothing: CqlAnswer = { columns: { replication: 'text' }, rows: [] };
+    await using world = await rig(() => nothing);
+    const session = await world.open();
+    const nodes = async () =>
+      (await session.health(never())).nodes.map(({ pod, address, up }) => [pod, address, up]);
+    const [first, second, third] = world.pods.pods;
+    if (first === undefined || second === undefined || third === undefined) throw new Error('three pods');
+    world.pods.pods = [first, second, { ...third, ip: '10.0.0.33', phase: 'Pending' }];
+    expect(await nodes()).toEqual([
+      ['cassandra-0', '10.0.0.1', true],
+      ['cassandra-1', '10.0.0.2', true],
+      ['cassandra-2', '10.0.0.33', true],
+    ]);
+    world.pods.pods = [first, second];
+    expect(await nodes()).toEqual([
+      ['cassandra-0', '10.0.0.1', true],
+      ['cassandra-1', '10.0.0.2', true],
+      ['', '10.0.0.3', false],
+    ]);
+  });
+
+  test('speaks TLS where the nodes do, and only with the one whose certificate was named', async () => {
+    const tls = { cert: testCertificate, key: testKey };
+    await using world = await rig(() => stored, { tls });
+    const session = await world.open({ tls: { serverName: 'cassandra.test', ca: testCertificate } });
+    expect(await session.partition({ namespace: 'ns-1' }, never())).toHaveLength(1);
+    for (const wrong of [
+      { serverName: 'somebody-else.test', ca: testCertificate },
+      { serverName: 'cassandra.test' },
+    ]) {
+      const failure = await failureOf(world.open({ tls: wrong }));
+      expect(failure).toMatchObject({ reason: 'unreachable', outcome: 'not-applied' });
+      expect(failure.message).toMatch(/certificate|altnames/iu);
+    }
+    expect(world.cassandra.executed()).toHaveLength(1);
   });
 });

@@ -30,7 +30,8 @@ export async function openSuperuser(
   return {
     client,
     run: async (cql, params = []) => {
-      await client.execute(cql, [...params], { prepare: params.length > 0 });
+      // Changes of the schema wait for each other, and for every node.
+      await client.execute(cql, [...params], { prepare: params.length > 0, readTimeout: 60_000 });
     },
     [Symbol.asyncDispose]: async () => {
       await client.shutdown();

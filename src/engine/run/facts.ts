@@ -3,6 +3,7 @@ import { type InstanceFacts, itemOf } from '../plan/instance.ts';
 import type { Plan } from '../plan/plan.ts';
 import { nodeOf, type ScopeSource } from '../plan/scope.ts';
 import type { Value } from '../value.ts';
+import { withStandIns } from './output-secret.ts';
 import type { Instance, RunState } from './state.ts';
 import { get } from './table.ts';
 
@@ -46,7 +47,7 @@ function build(plan: Plan, state: RunState, instance: Instance): InstanceFacts {
   const item = elementOf(plan, state, instance.id);
   return {
     state: stateOf(instance),
-    ...(outputs === undefined || items !== undefined ? {} : { outputs }),
+    ...(outputs === undefined || items !== undefined ? {} : { outputs: withStandIns(instance.id, outputs) }),
     ...(before === undefined ? {} : { before: before.state }),
     ...(instance.with === undefined ? {} : { with: instance.with }),
     ...(item === undefined ? {} : { item }),

@@ -12,7 +12,7 @@ import { retryTime } from './retry.ts';
 import { failureOf } from './run-error.ts';
 import type { Runtime } from './runtime.ts';
 import type { Instance } from './state.ts';
-import { type Call, callFor, readContext, runContext } from './step-call.ts';
+import { type Call, callFor, keepSecrets, readContext, runContext } from './step-call.ts';
 
 /** A reading step: run, `expect`, and with `until` again until it holds or the time is over. Journals how it ended. */
 export async function performRead(runtime: Runtime, id: string): Promise<void> {
@@ -79,7 +79,7 @@ async function once(runtime: Runtime, call: Call): Promise<Attempt | 'suspended'
           ),
       }),
     );
-    const plain = outputs as JsonObject;
+    const plain = keepSecrets(runtime, id, outputs);
     const error = expectationFailure(runtime, { id, expect: node.expect, outputs: plain });
     return error === undefined ? { outputs: plain } : { outputs: plain, error };
   } catch (thrown) {

@@ -1,3 +1,4 @@
+import type { JsonObject } from '../json.ts';
 import type { StepNode } from '../read/runbook.ts';
 import { loadSecrets, Secret, unsealSecrets } from '../secret.ts';
 import type { AnyStepType, ChangeStepType, ReadContext, RunContext, StepErrorOptions } from '../step-type.ts';
@@ -5,6 +6,7 @@ import { StepError } from '../step-type.ts';
 import type { Value } from '../value.ts';
 import { bounded } from './deadline.ts';
 import { operationKey } from './operation-key.ts';
+import { sealOutputs, secretOutputOf } from './output-secret.ts';
 import { failureOf } from './run-error.ts';
 import type { Runtime } from './runtime.ts';
 import type { Instance } from './state.ts';
@@ -37,7 +39,7 @@ export function callFor(runtime: Runtime, id: string): Call {
     );
   const secrets = secretsOf(runtime.inputs);
   const input = unsealSecrets(instance.with ?? {}, (name) => {
-    const secret = secrets.get(name);
+    const secret = secrets.get(name) ?? outputSecret(runtime, name);
     if (secret !== undefined) return secret;
     throw new StepError('secret-missing', `the secret "${name}" is not at hand`, {
       ...notApplied,
@@ -45,6 +47,46 @@ export function callFor(runtime: Runtime, id: string): Call {
     });
   });
   return { instance, node, type, input: input as never, timeout: instance.timeout ?? 60_000 };
+}
+
+const readNow = new WeakMap<Runtime, Map<string, Secret>>();
+
+function secretsReadBy(runtime: Runtime): Map<string, Secret> {
+  const known = readNow.get(runtime) ?? new Map<string, Secret>();
+  readNow.set(runtime, known);
+  return known;
+}
+
+/** What a step has read, as it is journaled. Its secrets stay at hand in this process, and nobody can print them. */
+export function keepSecrets(runtime: Runtime, id: string, outputs: object): JsonObject {
+  const { sealed, secrets } = sealOutputs(id, outputs);
+  for (const [name, secret] of secrets) {
+    runtime.protect?.(secret);
+    secretsReadBy(runtime).set(name, secret);
+  }
+  return sealed;
+}
+
+/** A secret output of an earlier step: as it was read, or, in a later process, read again when it is needed. */
+function outputSecret(runtime: Runtime, name: string): Secret | undefined {
+  const at = secretOutputOf(name);
+  if (at === undefined) return undefined;
+  const known = secretsReadBy(runtime).get(name);
+  if (known !== undefined) return known;
+  const secret = Secret.deferred(name, async () => {
+    const call = callFor(runtime, at.instance);
+    const { type, instance, input, timeout } = call;
+    if (type.effect !== 'read' || type.reread === undefined)
+      throw new StepError('secret-missing', `${type.type} cannot read ${name} again`, notApplied);
+    await loadSecrets(input);
+    const limit = { deadline: runtime.clock.now() + timeout, signal: runtime.aborting };
+    const outputs = (instance.outputs ?? {}) as never;
+    const again = await type.reread(at.field, input, outputs, readContext(runtime, call, limit));
+    runtime.protect?.(again);
+    return again;
+  });
+  secretsReadBy(runtime).set(name, secret);
+  return secret;
 }
 
 export function changeOf(call: Call): AnyChange {

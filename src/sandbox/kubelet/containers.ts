@@ -1,4 +1,5 @@
 import { kinds } from '../../services/kubernetes.ts';
+import { consumerStarted } from '../consumers/life.ts';
 import { recordEvent } from '../events.ts';
 import type { Container, Pod } from '../objects.ts';
 import { serverStarted, serverStopped } from '../openbao/cluster.ts';
@@ -137,6 +138,7 @@ export function startContainer(world: World, running: Running, container: Contai
     program: programOf(spec, delay),
     startedAt: world.timeline.now,
     id: world.random.hex(64),
+    live: { lines: [], waiting: world.cassandra.stopped.has(pod.metadata.name), listeners: new Set() },
   };
   container.run = run;
   container.waiting = undefined;
@@ -145,6 +147,13 @@ export function startContainer(world: World, running: Running, container: Contai
   tell(world, running, { reason: 'Started', message: `Started container ${container.name}`, container });
   if (!container.init) watchReadiness(world, running, { container, run, readyAt: run.startedAt + delay });
   if (container.name === 'openbao') serverStarted(world, pod);
+  consumerStarted(world, {
+    pod,
+    container: container.name,
+    run,
+    delay,
+    fail: () => finish(world, { key, container, run, code: 1 }),
+  });
   const end = ending(run.program);
   if (end !== undefined)
     world.timeline.schedule(end.after, () => finish(world, { key, container, run, code: end.code }));

@@ -136,6 +136,7 @@ function onPodChange(world: World, change: Change): void {
       );
     if (running === true) serverStopped(world, pod);
     world.runtimes.delete(pod.metadata.uid);
+    world.consumers.delete(pod.metadata.uid);
     return;
   }
   const before = change.before as Pod | undefined;

@@ -26,7 +26,8 @@ function passes(words: readonly string[], exists: (path: string) => boolean): bo
 
 /**
  * The outcome of a readiness probe now. A command is read as a script over the files of the container;
- * HTTP and TCP probes are answered once the server had its start-up time, and never with `READY=false` in its environment.
+ * HTTP and TCP probes are answered once the server had its start-up time and waits for nothing, and never with `READY=false` in its
+ * environment.
  */
 export function probe(
   pod: PodRuntime,
@@ -39,6 +40,7 @@ export function probe(
 ): boolean {
   const { container, spec, now } = given;
   if (spec.env?.some(({ name, value }) => name === 'READY' && value === 'false') === true) return false;
+  if (container.run?.live.waiting === true) return false;
   const command = spec.readinessProbe?.exec?.command;
   if (command === undefined || appOf(spec.name) !== undefined) return now >= given.readyAt;
   const exists = (path: string) => fileExists(pod, container, { path, now });

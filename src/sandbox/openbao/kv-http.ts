@@ -4,6 +4,7 @@ import type { World } from '../world.ts';
 import { answer, done, errors, goJson, nothing, wrapped } from './answers.ts';
 import type { BaoCall } from './call.ts';
 import { addVersion, casProblem, entryOf, named } from './kv.ts';
+import { serverNow } from './server-clock.ts';
 import type { BaoMount, KvEntry, KvVersionState } from './state.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -34,7 +35,7 @@ export function versionedKv(
     case 'GET metadata':
       return readMetadata(world, at);
     case 'POST metadata':
-      return configure(entryOf(mount, at.path, world.timeline.now), fieldsOf(call.body));
+      return configure(entryOf(mount, at.path, serverNow(world)), fieldsOf(call.body));
     case 'PATCH metadata':
       return patchMetadata(at);
     case 'DELETE metadata':
@@ -105,13 +106,13 @@ function writeData(world: World, { mount, path, call }: At): PodAnswer {
     return errors(400, `error converting input for field "data": expected a map, got '${typeof data}'`);
   const problem = casProblem(mount, path, options);
   if (problem !== undefined) return errors(400, problem);
-  const entry = addVersion(mount, path, { json: goJson(data), now: world.timeline.now });
+  const entry = addVersion(mount, path, { json: goJson(data), now: serverNow(world) });
   const version = entry.versions.get(entry.current);
   return version === undefined ? nothing() : answer(world, versionFacts(version, entry.current));
 }
 
 function remove(world: World, versions: readonly KvVersionState[]): PodAnswer {
-  for (const version of versions) if (!version.destroyed) version.deletedAt ??= world.timeline.now;
+  for (const version of versions) if (!version.destroyed) version.deletedAt ??= serverNow(world);
   return done();
 }
 

@@ -3,6 +3,7 @@ import type { OpenBaoNode, RaftPeer } from '../../services/openbao.ts';
 import type { Thing } from '../objects.ts';
 import type { World } from '../world.ts';
 import { appliedIndex, committedIndex } from './cluster.ts';
+import { serverNow } from './server-clock.ts';
 import type { BaoCluster } from './state.ts';
 
 function addressOf(namespace: string, pod: string): string {
@@ -24,7 +25,7 @@ export function nodeView(world: World, namespace: string, pod: string): OpenBaoN
     leaderAddress: known ? addressOf(namespace, cluster.leader ?? '') : undefined,
     raftCommittedIndex: node.sealed ? undefined : committedIndex(world),
     raftAppliedIndex: node.sealed ? undefined : appliedIndex(world, node),
-    serverTime: Math.floor(world.timeline.now / 1000),
+    serverTime: Math.floor(serverNow(world) / 1000),
   };
 }
 

@@ -1,7 +1,9 @@
 import { kinds } from '../../services/kubernetes.ts';
 import { createObject } from '../api.ts';
 import { otherKinds } from '../catalog.ts';
-import { timestamp } from '../objects.ts';
+import { settleConsumers } from '../consumers/life.ts';
+import { seedSecrets } from '../mek/stored.ts';
+import { type Pod, timestamp } from '../objects.ts';
 import type { Fields } from '../patch.ts';
 import type { World } from '../world.ts';
 import { networkServices, workload } from './manifests.ts';
@@ -90,5 +92,7 @@ export function seedCluster(world: World, given: { readonly nvcaOperator: boolea
   }
   world.timeline.advance(world.epoch);
   for (const event of world.store.all(kinds.events)) world.store.remove(kinds.events, event);
+  seedSecrets(world);
+  settleConsumers(world, world.store.all<Pod>(kinds.pods));
   world.store.compact();
 }

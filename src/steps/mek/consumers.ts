@@ -1,3 +1,4 @@
+import { formatDuration } from '../../engine/duration.ts';
 import type { ReadContext } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { KubernetesObject } from '../../services/kubernetes.ts';
@@ -45,6 +46,10 @@ export interface PodProof {
 
 /** On the pods of a restart: the version of the document that was there before it. Causes no clock can be wrong about. */
 export const LOADED = 'runbook.io/mek';
+
+// A pod's age is told by the API server, a version's by OpenBao: nothing within this time counts as later. What a container did
+// after its pod was made does not count either: its agent reads OpenBao first, and leaves a file that is minutes old.
+const clocksDiffer = 5 * 60_000;
 
 export function loadedMark({ version, createdTime }: Pick<Goal, 'version' | 'createdTime'>): string {
   return `${version} ${createdTime}`;
@@ -98,23 +103,31 @@ async function proofOf(ctx: ReadContext, about: About): Promise<PodProof> {
     evidence,
   });
   if (pod.metadata.deletionTimestamp !== undefined) return say('pending', 'it is ending');
-  const proof = consumer.loads === 'start' ? byRestart(about) : await byLog(ctx, about);
+  const proof = consumer.loads === 'start' ? byStart(about) : await byLog(ctx, about);
   if (proof.state !== 'proven' || isReady(pod)) return say(proof.state, proof.evidence);
   return say('pending', 'it is not ready yet');
 }
 
 type Verdict = Pick<PodProof, 'state' | 'evidence'>;
 
-function byRestart({ pod, goal, consumer }: About): Verdict {
-  const [, version, createdTime] = /^(\d+) (\S+)$/.exec(annotation(pod, LOADED) ?? '') ?? [];
-  if (createdTime !== undefined && Date.parse(createdTime) >= Date.parse(goal.createdTime))
-    return at(containerStatus(pod, consumer.container), 'state', 'running') === undefined
-      ? { state: 'pending', evidence: `its container ${consumer.container} does not run yet` }
-      : { state: 'proven', evidence: `made by a restart after version ${version} was there` };
-  return {
-    state: 'stale',
-    evidence: `it loads keys only when it starts, and may have started before version ${goal.version}`,
-  };
+function byStart({ pod, goal, consumer }: About): Verdict {
+  const [, version, mark] = /^(\d+) (\S+)$/.exec(annotation(pod, LOADED) ?? '') ?? [];
+  const needed = Date.parse(goal.createdTime);
+  const age = Date.parse(pod.metadata.creationTimestamp ?? '') - needed;
+  const evidence =
+    mark !== undefined && Date.parse(mark) >= needed
+      ? `made by a restart after version ${version} was there`
+      : age > clocksDiffer
+        ? `made ${formatDuration(age)} after version ${goal.version} was written`
+        : undefined;
+  if (evidence === undefined)
+    return {
+      state: 'stale',
+      evidence: `it loads keys only when it starts, and may have started before version ${goal.version}`,
+    };
+  return at(containerStatus(pod, consumer.container), 'state', 'running') === undefined
+    ? { state: 'pending', evidence: `its container ${consumer.container} does not run yet` }
+    : { state: 'proven', evidence };
 }
 
 async function byLog(ctx: ReadContext, { consumer, pod, goal, logs }: About): Promise<Verdict> {

@@ -38,10 +38,21 @@ export async function writeDocument(
   return await writeData(ctx, read, { next, data: sealed(ctx, next) });
 }
 
-/** The same with fields as they are to be stored: those of an earlier version. */
-export async function writeData(
+/** What a write replaces: a version, or nothing at all where the version is 0. */
+type Replaced = Pick<OpenDocument, 'bao' | 'version'>;
+
+/** The same where there is no document to lose a key of. */
+export async function writeFirst(
   ctx: RunContext,
-  read: OpenDocument,
+  nothing: Replaced,
+  next: MekDocument,
+): Promise<OpenDocument> {
+  return await writeData(ctx, nothing, { next, data: sealed(ctx, next) });
+}
+
+async function writeData(
+  ctx: RunContext,
+  read: Replaced,
   { next, data }: { readonly next: MekDocument; readonly data: Secret },
 ): Promise<OpenDocument> {
   const { bao, version: cas } = read;
@@ -116,7 +127,7 @@ function sealed(ctx: RunContext, next: MekDocument): Secret {
   );
 }
 
-async function refused(ctx: RunContext, read: OpenDocument, error: OpenBaoError): Promise<StepError> {
+async function refused(ctx: RunContext, read: Replaced, error: OpenBaoError): Promise<StepError> {
   if (error.status === 403) {
     await requireToken(ctx, read.bao);
     return missingPolicy([{ path: dataPath(read.bao.at), capabilities: ['update'] }], error);
@@ -131,7 +142,7 @@ async function refused(ctx: RunContext, read: OpenDocument, error: OpenBaoError)
 /** Reads until the write is seen, or something else in its place, or it has been too long. */
 async function proven(
   ctx: RunContext,
-  read: OpenDocument,
+  read: Replaced,
   { next, written }: { readonly next: MekDocument; readonly written: number | undefined },
 ): Promise<OpenDocument> {
   const until = ctx.services.clock.now() + patience;
@@ -163,7 +174,7 @@ async function proven(
   );
 }
 
-async function look(ctx: RunContext, read: OpenDocument): Promise<OpenDocument | undefined> {
+async function look(ctx: RunContext, read: Replaced): Promise<OpenDocument | undefined> {
   try {
     return await afterSending(() => openDocument(ctx, read.bao.group));
   } catch (error) {

@@ -23,6 +23,7 @@ function deployment(definition: NvcfService): Manifest {
     chart,
     env,
     listen,
+    program,
     serviceAccount: account,
   } = definition;
   const labels = selectorOf(definition);
@@ -44,11 +45,12 @@ function deployment(definition: NvcfService): Manifest {
             doubleContainer({
               name: definition.container ?? chart,
               listen,
+              ...(program === undefined ? {} : { program }),
               probes: probes(definition),
               ...(env === undefined ? {} : { env }),
             }),
           ],
-          volumes: doubleVolumes(),
+          volumes: doubleVolumes(program),
         },
       },
     },

@@ -1,86 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import type { MekConvergeWith } from '../../../src/generated/types.ts';
 import { kinds } from '../../../src/services/kubernetes.ts';
 import { converge } from '../../../src/steps/mek/converge.ts';
-import { FakeHttp } from '../../fakes/fake-http.ts';
-import { putPod, putWorkload, rollOut } from '../../fakes/rollout-objects.ts';
-import { failure } from '../../fakes/steps-kubernetes.ts';
-import type { MekRig } from './rig.ts';
-import { at, fields, first, mekRig, openbao, second, third } from './rig.ts';
-
-const ess = {
-  name: 'ess-api',
-  namespace: 'ess',
-  kind: 'Deployment',
-  resource: 'ess',
-  selector: 'app=ess',
-  container: 'main',
-  loads: 'reload',
-};
-const apiKeys = {
-  name: 'api-keys',
-  namespace: 'api-keys',
-  kind: 'Deployment',
-  resource: 'keys',
-  selector: 'app=keys',
-  container: 'main',
-  loads: 'start',
-};
-
-function lines(current: string, ...kids: readonly string[]): readonly string[] {
-  return [
-    `Loaded masterKey. Current kid: ${current}`,
-    `Loaded ${kids.length} allMasterKeys. Kids: [${kids.join(', ')}]`,
-  ];
-}
-
-/** ESS in two pods and API Keys in two, all started with the first key alone. */
-function world() {
-  const rig = mekRig();
-  const logs = new Map<string, readonly string[]>();
-  const asked: { readonly pod: string; readonly since: number | undefined }[] = [];
-  putWorkload(rig.cluster, { name: 'ess', namespace: 'ess' });
-  putWorkload(rig.cluster, { name: 'keys', namespace: 'api-keys' });
-  rig.cluster.hooks = {
-    afterWrite: (object, cluster) => rollOut(cluster, object),
-    log: (pod, options) => {
-      asked.push({ pod, since: options.sinceSeconds });
-      return logs.get(pod) ?? logs.get(pod.split('-')[0] ?? '') ?? [];
-    },
-  };
-  logs.set('ess', lines(first, first));
-  for (const name of ['ess', 'api-keys']) rig.cluster.put(kinds.namespaces, { metadata: { name } });
-  const http = new FakeHttp();
-  const send = () => Promise.reject(new Error('this step sends nothing'));
-  const services = { ...rig.ctx.services, http: Object.assign(http, { send }) };
-  return { ...rig, ctx: { ...rig.ctx, services }, logs, asked, http };
-}
-
-type World = ReturnType<typeof world>;
-
-function input(more: object = {}): MekConvergeWith {
-  return { openbao, kid: second, consumers: [ess, apiKeys], ...more } as unknown as MekConvergeWith;
-}
-
-async function captured(made: World = world(), using: MekConvergeWith = input()) {
-  const before = await converge.capture(using, made.ctx);
-  const ctx = { ...made.ctx, before };
-  return {
-    ...made,
-    ctx,
-    before,
-    run: () => converge.run(using, ctx),
-    look: () => converge.observe(using, before, ctx),
-  };
-}
-
-function podNames(rig: Pick<MekRig, 'cluster'>, app: string): readonly string[] {
-  return rig.cluster
-    .all(kinds.pods)
-    .filter((pod) => pod.metadata.labels?.app === app)
-    .map((pod) => pod.metadata.name)
-    .sort();
-}
+import { putPod, rollOut } from '../../fakes/rollout-objects.ts';
+import { aged, apiKeys, captured, ess, input, lines, podNames, world } from './consumers-world.ts';
+import { at, fields, first, second, third } from './rig.ts';
 
 describe('mek.converge', () => {
   test('waits for the schedule of one that reloads, restarts one that does not, and proves every pod', async () => {
@@ -138,10 +61,24 @@ describe('mek.converge', () => {
     expect(await converge.predict(input(), again)).toMatchObject({ changes: false, diff: [] });
   });
 
+  test('leaves alone what was made well after the document was written, and nothing that was made near that moment', async () => {
+    const made = world();
+    made.logs.set('ess', lines(first, first, second));
+    // The document is of 2026-01-05T09:00:02Z, by another clock.
+    for (const [age, state] of [
+      ['2026-01-05T09:05:02Z', 'not-applied'],
+      ['2026-01-05T09:05:03Z', 'applied'],
+    ] as const) {
+      aged(made, age);
+      expect(await (await captured(made)).look()).toMatchObject({ state });
+    }
+  });
+
   test('restarts again after the document was written again: an earlier restart proves nothing about it', async () => {
     const made = await captured();
     made.logs.set('ess', lines(second, second, first));
     await made.run();
+    aged(made, '2026-01-05T09:00:02Z');
     made.bao.kv.put(at, fields({ [second]: 2, [first]: 1 }, second));
     const later = await captured(made, input({ current: true }));
     const ctx = { ...later.ctx, operationKey: 'op-2' };
@@ -213,120 +150,5 @@ describe('mek.converge', () => {
     // The kid is of 2025-08-24, the clock stands at 2027-01-10.
     expect(sinces[0]).toBeGreaterThan(480 * 86_400);
     expect(Math.max(...sinces.slice(1))).toBeLessThan(60);
-  });
-
-  test('no pod at all is an error, never success', async () => {
-    const made = world();
-    const nobody = input({ consumers: [{ ...ess, selector: 'app=nobody' }] });
-    const { run } = await captured(made, nobody);
-    for (const ask of [() => converge.predict(nobody, made.ctx), run])
-      await expect(ask()).rejects.toMatchObject({ code: 'no-match' });
-    for (const name of podNames(made, 'ess'))
-      made.cluster.change({ kind: kinds.pods, namespace: 'ess', name }, (pod) => {
-        pod.status = { ...pod.status, phase: 'Failed' };
-      });
-    await expect((await captured(made)).run()).rejects.toMatchObject({ code: 'no-match' });
-  });
-
-  test('a key that is not there, or not active, cannot be loaded by anybody', async () => {
-    const made = world();
-    await expect(converge.capture(input({ kid: third }), made.ctx)).rejects.toMatchObject({
-      code: 'kid-missing',
-    });
-    await expect(converge.predict(input({ current: true }), made.ctx)).rejects.toMatchObject({
-      code: 'kid-not-current',
-    });
-    const { run } = await captured(made);
-    made.bao.kv.put(at, fields({ [first]: 1 }, first));
-    await expect(run()).rejects.toMatchObject({ code: 'world-moved' });
-  });
-
-  test('at the deadline it says which pods are not proven, and why', async () => {
-    const made = await captured(world(), input({ consumers: [ess] }));
-    made.logs.set('ess', [...lines(first, first), 'error during properties refresh - cannot parse']);
-    const done = made.run().catch((error: unknown) => error);
-    await made.clock.advance(600_000, 5000);
-    made.stop.abort();
-    expect(await done).toMatchObject({
-      code: 'timeout',
-      details: podNames(made, 'ess').map((pod) => `${pod}: its last reload failed: cannot parse`),
-      hint: expect.stringContaining('refresh: restart'),
-    });
-  });
-
-  test('a blip of the API server while it waits is no failure', async () => {
-    const made = await captured(world(), input({ consumers: [ess] }));
-    const done = made.run();
-    await made.clock.advance(6000);
-    let down = true;
-    made.cluster.hooks = {
-      ...made.cluster.hooks,
-      before: () => {
-        if (down) throw failure(503, 'ServiceUnavailable', 'no');
-      },
-    };
-    await made.clock.advance(12_000);
-    down = false;
-    made.logs.set('ess', lines(first, first, second));
-    await made.clock.advance(6000);
-    expect((await done).pods).toHaveLength(2);
-  });
-
-  test('predicts who waits and who is restarted, with how long that may take', async () => {
-    const { ctx, cluster } = world();
-    const prediction = await converge.predict(input(), ctx);
-    expect(prediction).toMatchObject({
-      changes: true,
-      diff: [
-        { path: 'ess-api', after: 'waits until it reloads by its schedule' },
-        { path: 'api-keys', after: 'restarted' },
-      ],
-    });
-    expect(prediction.duration?.max).toBeGreaterThanOrEqual(15 * 60_000);
-    expect(cluster.writes).toEqual([]);
-  });
-
-  test('a service that only loads at start cannot be waited for', () => {
-    expect(converge.check?.(input({ consumers: [{ ...apiKeys, refresh: 'wait' }] }))).toMatchObject([
-      { path: ['consumers', '0', 'refresh'] },
-    ]);
-  });
-});
-
-describe('what is observed of a convergence', () => {
-  test('not-applied, in-progress, applied, conflict and unknown', async () => {
-    const made = await captured();
-    made.logs.set('ess', lines(first, first, second));
-    expect(await made.look()).toMatchObject({
-      state: 'not-applied',
-      evidence: expect.stringContaining('2 of 4 pods are not proven; api-keys'),
-    });
-    made.cluster.hooks = { ...made.cluster.hooks, afterWrite: () => undefined };
-    const done = made.run();
-    await made.clock.advance(2000);
-    expect(await made.look()).toMatchObject({ state: 'in-progress' });
-    rollOut(
-      made.cluster,
-      made.cluster.read({ kind: kinds.deployments, namespace: 'api-keys', name: 'keys' }),
-    );
-    await made.clock.advance(6000);
-    const outputs = await done;
-    expect(await made.look()).toMatchObject({ state: 'applied', outputs });
-    made.bao.kv.put(at, fields({ [first]: 1 }, first));
-    expect(await made.look()).toMatchObject({ state: 'conflict', evidence: expect.stringContaining(second) });
-    made.cluster.hooks = {
-      before: () => {
-        throw failure(403, 'Forbidden', 'no');
-      },
-    };
-    expect(await made.look()).toMatchObject({ state: 'unknown' });
-  });
-
-  test('a resume knows its own restart and does not restart again', async () => {
-    const made = await captured();
-    made.logs.set('ess', lines(first, first, second));
-    await made.run();
-    await made.run();
-    expect(made.cluster.writes).toEqual(['patch deployments/keys']);
   });
 });

@@ -1,63 +1,21 @@
 import { describe, expect, test } from 'vitest';
-import { Secret } from '../../../src/engine/secret.ts';
-import type { MekPublishWith } from '../../../src/generated/types.ts';
-import type { NekRow } from '../../../src/services/nek-store.ts';
-import { NekStoreError } from '../../../src/services/nek-store.ts';
 import { OpenBaoError } from '../../../src/services/openbao.ts';
 import { publish } from '../../../src/steps/mek/publish.ts';
 import { failure } from '../../fakes/steps-kubernetes.ts';
+import { captured, input } from './published.ts';
 import type { MekRig } from './rig.ts';
 import {
   at,
-  cassandra,
   fields,
   first,
   isProtected,
   keyText,
   mekRig,
-  openbao,
   second,
   storedKeys,
   storedKids,
   third,
 } from './rig.ts';
-
-const input = { openbao, cassandra, apiKeys: cassandra } as unknown as MekPublishWith;
-
-async function captured(rig: MekRig = mekRig()) {
-  const before = await publish.capture(input, rig.ctx);
-  const ctx = { ...rig.ctx, before };
-  const { kid } = before.state as { readonly kid: string };
-  return {
-    ...rig,
-    before,
-    ctx,
-    kid,
-    run: () => publish.run(input, ctx),
-    look: () => publish.observe(input, before, ctx),
-    undo: async () => {
-      if (typeof publish.undo === 'object') throw new Error('no undo');
-      await publish.undo(input, before, undefined, ctx);
-    },
-  };
-}
-
-function unanswered(): OpenBaoError {
-  return new OpenBaoError('No answer', { outcome: 'unknown', retryable: true });
-}
-
-function row(encryptedByKid: string, status: string): NekRow {
-  return {
-    namespace: 'nvcf',
-    kid: 'nek',
-    encryptedAt: 1,
-    createdAt: null,
-    encryptedByKid,
-    encryptedKey: null,
-    status,
-    currentKid: 'nek',
-  };
-}
 
 describe('mek.publish', () => {
   test('appends one key to both sets, with other bytes in each, and changes nothing else', async () => {
@@ -209,58 +167,6 @@ describe('mek.publish', () => {
   });
 });
 
-describe('a lost answer', () => {
-  test('is resolved by reading: the write took place', async () => {
-    const { bao, run, kid } = await captured();
-    bao.onChange = () => {
-      throw unanswered();
-    };
-    expect(await run()).toMatchObject({ kid, version: 3 });
-    expect(storedKids(bao)).toEqual([first, second, kid]);
-  });
-
-  test('of a write that never arrived: it is in progress for a while, then it is not there, and may be repeated', async () => {
-    const { bao, run, look, clock, kid } = await captured();
-    const write = bao.kvWrite.bind(bao);
-    bao.kvWrite = async () => {
-      throw unanswered();
-    };
-    const failed = run().catch((error: unknown) => error);
-    await clock.advance(5000);
-    expect(await look()).toMatchObject({ state: 'in-progress' });
-    await clock.advance(10_000);
-    expect(await failed).toMatchObject({ code: 'write-unanswered', outcome: 'unknown', retryable: true });
-    expect(await look()).toMatchObject({ state: 'not-applied' });
-    bao.kvWrite = write;
-    expect(await run()).toMatchObject({ kid, version: 3 });
-  });
-
-  test('of a write that arrives late is found, and a repetition finds the key there', async () => {
-    const { bao, run, look, clock, kid } = await captured();
-    const write = bao.kvWrite.bind(bao);
-    bao.kvWrite = async (pod, to) => {
-      void clock.sleep(4000, new AbortController().signal).then(() => write(pod, to));
-      throw unanswered();
-    };
-    const done = run();
-    await clock.advance(6000);
-    const outputs = await done;
-    expect(await look()).toMatchObject({ state: 'applied', outputs });
-    bao.kvWrite = write;
-    expect(await run()).toEqual(outputs);
-    expect(storedKids(bao)).toEqual([first, second, kid]);
-  });
-
-  test('does not hide that somebody else wrote instead', async () => {
-    const { bao, run } = await captured();
-    bao.kvWrite = async () => {
-      bao.kv.put(at, fields({ [second]: 2, [first]: 1 }, second));
-      throw unanswered();
-    };
-    await expect(run()).rejects.toMatchObject({ code: 'world-moved', outcome: 'not-applied' });
-  });
-});
-
 describe('what is observed of a publication', () => {
   test('not-applied, applied, in-progress, conflict and unknown', async () => {
     const { bao, run, look, kid, cluster } = await captured();
@@ -299,90 +205,5 @@ describe('what is observed of a publication', () => {
     await expect(look()).rejects.toMatchObject({ code: 'kv-unreadable', retryable: true });
     bao.kv.failure = new OpenBaoError('403', { status: 403, outcome: 'not-applied', retryable: false });
     expect(await look()).toMatchObject({ state: 'unknown' });
-  });
-});
-
-describe('the way back from a publication', () => {
-  test('takes the key out when it is proven that nothing is encrypted with it', async () => {
-    const { bao, store, run, undo, look } = await captured();
-    await run();
-    store.rows = [row(first, 'VALIDATED'), row(second, 'PENDING_ROTATION')];
-    await undo();
-    expect(storedKids(bao)).toEqual([first, second]);
-    expect(storedKids(bao, 'private_jwks')).toEqual([first, second]);
-    expect(await look()).toMatchObject({ state: 'not-applied' });
-    expect(store.closed).toBe(2);
-    await undo();
-    expect(storedKids(bao)).toEqual([first, second]);
-  });
-
-  test('keeps it, and says why, when a namespace key in any status names it', async () => {
-    const { bao, store, run, undo, look, kid } = await captured();
-    await run();
-    store.rows = [row(kid, 'PENDING_REENCRYPTION')];
-    await undo();
-    expect(storedKids(bao)).toEqual([first, second, kid]);
-    expect(await look()).toMatchObject({
-      state: 'not-applied',
-      evidence: expect.stringContaining('namespace keys are wrapped with it'),
-    });
-  });
-
-  test('keeps it when a row of API Keys names it, or does not say what it names', async () => {
-    for (const header of [(kid: string) => JSON.stringify({ kid }), () => '{}']) {
-      const { bao, store, run, undo, kid } = await captured();
-      await run();
-      store.columns.set('keys_by_owner_and_service', [
-        `${Buffer.from(header(kid)).toString('base64url')}.a.b.c.d`,
-      ]);
-      await undo();
-      expect(storedKids(bao)).toEqual([first, second, kid]);
-    }
-  });
-
-  test('keeps it when it was active in a version since, or a version since cannot be read', async () => {
-    for (const meddle of ['activate', 'destroy']) {
-      const { bao, run, undo, kid } = await captured();
-      await run();
-      const stored = bao.kv.peek(at) as Record<string, string>;
-      bao.kv.put(at, meddle === 'activate' ? fields({ [kid]: 5, [first]: 1, [second]: 2 }, kid) : stored);
-      if (meddle === 'destroy') bao.kv.destroy(at, 4);
-      bao.kv.put(at, stored);
-      await undo();
-      expect(storedKids(bao)).toEqual([first, second, kid]);
-    }
-  });
-
-  test('fails, and changes nothing, when the rows cannot be read', async () => {
-    const { bao, store, run, undo, look, kid } = await captured();
-    await run();
-    store.failure = new NekStoreError('two of three nodes are down', {
-      reason: 'no-quorum',
-      outcome: 'not-applied',
-      retryable: true,
-    });
-    await expect(undo()).rejects.toMatchObject({ code: 'cassandra-no-quorum' });
-    expect(storedKids(bao)).toEqual([first, second, kid]);
-    expect(await look()).toMatchObject({ state: 'applied' });
-  });
-
-  test('is refused while the key is the active one', async () => {
-    const { bao, run, undo, kid } = await captured();
-    await run();
-    bao.kv.put(at, fields({ [kid]: 3, [first]: 1, [second]: 2 }, kid));
-    await expect(undo()).rejects.toMatchObject({ code: 'key-active', outcome: 'not-applied' });
-  });
-
-  test('uses the credentials that OpenBao holds, and protects the password', async () => {
-    const { store, run, undo, secrets } = await captured();
-    await run();
-    await undo();
-    expect(store.opened.map(({ keyspace, datacenter }) => [keyspace, datacenter])).toEqual([
-      ['ess_api', 'ncp'],
-      ['api_keys_api', 'ncp'],
-    ]);
-    const password = Secret.fromText('password', 'canary-password');
-    expect(store.opened.every((target) => target.password.equals(password))).toBe(true);
-    expect(secrets.some((secret) => secret.equals(password))).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-import { createCipheriv, createHash } from 'node:crypto';
+import { createCipheriv, createHash, randomBytes } from 'node:crypto';
 import { Secret } from '../../../src/engine/secret.ts';
 import type { RunContext } from '../../../src/engine/step-type.ts';
 import type { FileStore } from '../../../src/services/files.ts';
@@ -142,4 +142,20 @@ export function wrappedRow(
     typeof part === 'string' ? part : part.toString('base64url'),
   );
   return { ...row, encryptedKey: parts.join('.'), currentKid: row.kid };
+}
+
+/** A `key_details` column of API Keys (A256GCMKW, A256GCM), wrapped by hand under a key given as its kid and byte. */
+export function keyDetails(mek: { readonly kid: string; readonly byte: number }): string {
+  const seal = (key: Buffer, text: Buffer, aad?: Buffer) => {
+    const iv = randomBytes(12);
+    const cipher = createCipheriv('aes-256-gcm', key, iv);
+    if (aad !== undefined) cipher.setAAD(aad);
+    const sealed = Buffer.concat([cipher.update(text), cipher.final()]);
+    return [iv, sealed, cipher.getAuthTag()].map((part) => part.toString('base64url'));
+  };
+  const contentKey = randomBytes(32);
+  const [iv, wrapped, tag] = seal(Buffer.alloc(32, mek.byte), contentKey);
+  const header = { alg: 'A256GCMKW', enc: 'A256GCM', kid: mek.kid, iv, tag };
+  const first = Buffer.from(JSON.stringify(header)).toString('base64url');
+  return [first, wrapped, ...seal(contentKey, Buffer.from('{"policies":[]}'), Buffer.from(first))].join('.');
 }

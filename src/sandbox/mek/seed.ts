@@ -1,0 +1,97 @@
+import { derived } from '../crypto/derive.ts';
+import { timeUuid } from '../crypto/time-uuid.ts';
+
+const DAY = 86_400_000;
+
+/** Age of the seeded master key when a run begins. */
+export const MEK_AGE = 100 * DAY;
+
+/** The key-value secret that holds the master keys. */
+export const MEK_PATH = { mount: 'services/all/kv', path: 'encryption/keys/stored_data' } as const;
+
+/** When the seeded control plane was installed. */
+export function installedAt(epoch: number): number {
+  return epoch - MEK_AGE;
+}
+
+/** The kid of the master key that the installation made: the same in both sets, over different bytes. */
+export function seededKid(seed: number, epoch: number): string {
+  return timeUuid(seed, installedAt(epoch), 'mek');
+}
+
+/** The bytes of the seeded master key in one of the two sets. */
+export function seededKey(seed: number, set: 'keys' | 'private_jwks'): Buffer {
+  return derived(seed, 32, 'mek', set);
+}
+
+/** One set as it is stored: base64 of the JSON object. */
+export function encodeSet(keys: readonly { readonly kid: string; readonly bytes: Uint8Array }[]): string {
+  const jwks = keys.map(({ kid, bytes }) => ({
+    kty: 'oct',
+    use: 'enc',
+    kid,
+    k: Buffer.from(bytes).toString('base64url'),
+    alg: 'A256GCM',
+  }));
+  return Buffer.from(JSON.stringify({ keys: jwks })).toString('base64');
+}
+
+/** The four fields as an installation writes them. */
+export function seededDocument(seed: number, epoch: number): Readonly<Record<string, string>> {
+  const kid = seededKid(seed, epoch);
+  return documentOf(kid, {
+    keys: seededKey(seed, 'keys'),
+    private_jwks: seededKey(seed, 'private_jwks'),
+  });
+}
+
+/** A document with one kid and a key for each set. */
+export function documentOf(
+  kid: string,
+  bytes: { readonly keys: Uint8Array; readonly private_jwks: Uint8Array },
+): Readonly<Record<string, string>> {
+  return {
+    keys: encodeSet([{ kid, bytes: bytes.keys }]),
+    current_kid: kid,
+    jwe_mapping: JSON.stringify({ payload_jwe_kid: kid }),
+    private_jwks: encodeSet([{ kid, bytes: bytes.private_jwks }]),
+  };
+}
+
+/** A secret of a seeded key-value engine. */
+export interface SeededSecret {
+  readonly mount: string;
+  readonly path: string;
+  readonly data: Readonly<Record<string, string>>;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+}
+
+/** What an installation leaves in OpenBao for the services that use master keys. */
+export function seededSecrets(seed: number, epoch: number): readonly SeededSecret[] {
+  const createdAt = installedAt(epoch);
+  const services = { 'ess-api': 'ess_api', 'api-keys-api': 'api_keys_api', 'nvcf-api': 'nvcf_api' };
+  return [
+    { ...MEK_PATH, data: seededDocument(seed, epoch), createdAt },
+    ...Object.entries(services).map(([service, keyspace]) => ({
+      mount: `services/${service}/kv`,
+      path: 'cassandra/creds',
+      data: cassandraCredentials(seed, keyspace),
+      createdAt,
+    })),
+  ];
+}
+
+/** Keyspaces of the services that store something under a master key, or use one. */
+export const KEYSPACES: readonly string[] = ['ess_api', 'api_keys_api', 'nvcf_api'];
+
+/** Name and password of a service's role in Cassandra, the same as in its key-value secret. */
+export function cassandraCredentials(
+  seed: number,
+  keyspace: string,
+): { readonly username: string; readonly password: string } {
+  return {
+    username: `${keyspace}_app_v0`,
+    password: derived(seed, 18, 'cassandra', keyspace).toString('base64url'),
+  };
+}

@@ -1,0 +1,60 @@
+import { type ServeCall, serve } from './consumers/serve.ts';
+import { runMigrations } from './mek/migrations.ts';
+import { writeSecret } from './mek/stored.ts';
+import { changeRows, type RowChange } from './nek-store/changes.ts';
+import type { CassandraSchema } from './nek-store/state.ts';
+import { startNode, stopNode } from './nek-store/stop.ts';
+import type { Mishap, World } from './world.ts';
+
+/** Commands about what the stores hold, the services that use it, and how both fail. */
+export type StoreCommand =
+  | { readonly do: 'rows'; readonly change: RowChange }
+  /** `sealed`: the body. */
+  | { readonly do: 'serve'; readonly call: Omit<ServeCall, 'body'>; readonly sealed: string }
+  | { readonly do: 'column'; readonly name: string; readonly values: readonly (string | null)[] }
+  | { readonly do: 'schema'; readonly schema: Partial<CassandraSchema> }
+  | { readonly do: 'stop-node' | 'start-node'; readonly pod: string }
+  | { readonly do: 'mishap'; readonly mishap: Mishap }
+  | { readonly do: 'mishap-met'; readonly index: number }
+  /** `sealed`: the fields as JSON. */
+  | { readonly do: 'edit-secret'; readonly mount: string; readonly path: string; readonly sealed: string }
+  | { readonly do: 'migrations'; readonly misbehaving: boolean }
+  | { readonly do: 'skew'; readonly ms: number };
+
+function addValues(world: World, name: string, values: readonly (string | null)[]): void {
+  world.cassandra.added.set(name, [...(world.cassandra.added.get(name) ?? []), ...values]);
+}
+
+export function performStore(world: World, command: StoreCommand): unknown {
+  switch (command.do) {
+    case 'rows':
+      return changeRows(world, command.change);
+    case 'serve':
+      return serve(world, { ...command.call, body: command.sealed });
+    case 'column':
+      return addValues(world, command.name, command.values);
+    case 'schema':
+      world.cassandra.schema = { ...world.cassandra.schema, ...command.schema };
+      return undefined;
+    case 'stop-node':
+      return stopNode(world, command.pod);
+    case 'start-node':
+      return startNode(world, command.pod);
+    case 'mishap':
+      return world.mishaps.push({ ...command.mishap });
+    case 'mishap-met': {
+      const mishap = world.mishaps[command.index];
+      if (mishap !== undefined) mishap.times -= 1;
+      return undefined;
+    }
+    case 'edit-secret': {
+      const data = JSON.parse(command.sealed) as Readonly<Record<string, unknown>>;
+      return writeSecret(world, command, data);
+    }
+    case 'migrations':
+      return runMigrations(world, command.misbehaving);
+    case 'skew':
+      world.baoSkew = command.ms;
+      return undefined;
+  }
+}
