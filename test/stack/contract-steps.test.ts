@@ -1,6 +1,6 @@
 import { afterAll } from 'vitest';
 import { createSystemClock } from '../../src/services/clock-system.ts';
-import { createFileReader } from '../../src/services/files-node.ts';
+import { createFileStore } from '../../src/services/files-node.ts';
 import { createHttpClient } from '../../src/services/http-fetch.ts';
 import { kinds } from '../../src/services/kubernetes.ts';
 import { createKubernetes } from '../../src/services/kubernetes-real.ts';
@@ -35,7 +35,7 @@ stepsContract('a real cluster', async () => {
     services: {
       clock,
       directory: createServiceDirectory([], admin),
-      files: createFileReader(),
+      files: createFileStore(),
       http: createHttpClient(admin),
       kubernetes: admin,
       openbao: createOpenBao({ kubernetes: admin }),
