@@ -5,6 +5,7 @@ import type { BackupRecipients } from '../../keys/backup.ts';
 import { encryptBackup } from '../../keys/backup.ts';
 import { backupContent } from '../../keys/backup-content.ts';
 import { asJson, observeOrUnknown } from '../kubectl/observing.ts';
+import { realWork } from '../real-work.ts';
 import type { OpenBackup } from './backup-file.ts';
 import {
   decrypt,
@@ -90,7 +91,7 @@ export const backup: ChangeStepType<MekBackupWith, MekBackupOutputs> = {
     const { version } = captured<State>(ctx);
     const open = await openDocument(ctx, input.openbao);
     await requireVersion(ctx, open, version);
-    const bytes = await encrypted(input, await contentOf(ctx, open));
+    const bytes = await encrypted(ctx, input, await contentOf(ctx, open));
     await write(ctx, input.file, bytes);
     // From here on the file is what counts, as it lies on the disk.
     const found = await readBackupFile(ctx, input.file);
@@ -152,7 +153,7 @@ async function prepared(input: MekBackupWith, ctx: ReadContext) {
       outcome: 'not-applied',
       hint: problem.hint ?? 'recipients with identity, or passphrase.',
     });
-  await requireDecryptable(input);
+  await requireDecryptable(ctx, input);
   if (await fileExists(ctx, input.file)) throw exists(input.file);
   const bao = await connect(ctx, input.openbao);
   const mount = await requireVersioned(ctx, bao, bao.at);
@@ -164,11 +165,11 @@ async function prepared(input: MekBackupWith, ctx: ReadContext) {
 }
 
 /** That the identity fits a recipient is tried on nothing of value, before anything is read. */
-async function requireDecryptable(input: MekBackupWith): Promise<void> {
+async function requireDecryptable(ctx: ReadContext, input: MekBackupWith): Promise<void> {
   requireKey(input);
   // A passphrase fits by itself, and costs a second each time.
   if (input.passphrase !== undefined) return;
-  const decrypted = await decrypt(await encrypted(input, new TextEncoder().encode('trial')), input);
+  const decrypted = await decrypt(ctx, await encrypted(ctx, input, new TextEncoder().encode('trial')), input);
   if (!decrypted.ok) throw unproven(input, decrypted.problem);
 }
 
@@ -183,13 +184,14 @@ async function contentOf(
   );
 }
 
-async function encrypted(input: MekBackupWith, plain: Uint8Array): Promise<Uint8Array> {
+async function encrypted(ctx: ReadContext, input: MekBackupWith, plain: Uint8Array): Promise<Uint8Array> {
   const { passphrase, recipients = [] } = input;
   const encrypt = (to: BackupRecipients) => encryptBackup(plain, to);
-  const made =
+  const made = await realWork(ctx, () =>
     passphrase === undefined
-      ? await encrypt({ recipients })
-      : await secretOf('passphrase', passphrase).revealText((text) => encrypt({ passphrase: text }));
+      ? encrypt({ recipients })
+      : secretOf('passphrase', passphrase).revealText((text) => encrypt({ passphrase: text })),
+  );
   if (made.ok) return made.bytes;
   throw new StepError('backup-recipients', made.problem, { outcome: 'not-applied' });
 }
