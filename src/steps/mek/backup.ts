@@ -1,4 +1,10 @@
-import type { ChangeStepType, Observation, ReadContext, RunContext } from '../../engine/step-type.ts';
+import type {
+  ChangeStepType,
+  Observation,
+  ReadContext,
+  RunContext,
+  StepErrorOptions,
+} from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { MekBackupOutputs, MekBackupWith } from '../../generated/types.ts';
 import type { BackupRecipients } from '../../keys/backup.ts';
@@ -65,14 +71,15 @@ export const backup: ChangeStepType<MekBackupWith, MekBackupOutputs> = {
   async predict(input, ctx) {
     const { open, notes } = await prepared(input, ctx);
     const { keys, privateJwks } = open.document;
-    const to = input.recipients === undefined ? 'a passphrase' : `${input.recipients.length} recipients`;
+    const count = input.recipients?.length ?? 0;
+    const to = count === 0 ? 'a passphrase' : `${count} ${count === 1 ? 'recipient' : 'recipients'}`;
     return {
       predictable: true,
       changes: true,
       diff: [
         {
           path: input.file,
-          after: `version ${open.version}: ${keys.length} keys, ${privateJwks.length} private_jwks, encrypted to ${to}`,
+          after: `version ${open.version} (${keys.length} in keys, ${privateJwks.length} in private_jwks), encrypted to ${to}`,
         },
       ],
       outputs: { file: input.file, version: open.version, kids: keys.map(({ kid }) => kid) },
@@ -200,7 +207,9 @@ async function write(ctx: RunContext, file: string, bytes: Uint8Array): Promise<
   try {
     await ctx.services.files.create(file, bytes);
   } catch (error) {
-    if (await fileExists(ctx, file).catch(() => false)) throw exists(file, error);
+    // Whether it is ours, only a look inside tells.
+    if (await fileExists(ctx, file).catch(() => false))
+      throw exists(file, { outcome: 'unknown', cause: error });
     throw new StepError('file-not-written', `${messageOf(error)}.`, {
       outcome: 'not-applied',
       hint: 'Check that the folder can be written to, and that there is room on its disk.',
@@ -209,11 +218,11 @@ async function write(ctx: RunContext, file: string, bytes: Uint8Array): Promise<
   }
 }
 
-function exists(file: string, cause?: unknown): StepError {
+function exists(file: string, more: StepErrorOptions = {}): StepError {
   return new StepError('backup-exists', `${file} exists already; nothing is written over a file.`, {
     outcome: 'not-applied',
     hint: 'Give another file: a name with {{run.id}} in it is new in every run.',
-    cause,
+    ...more,
   });
 }
 
