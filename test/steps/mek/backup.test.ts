@@ -182,7 +182,12 @@ describe('mek.backup', () => {
     const { ctx, files } = world();
     const prediction = await backup.predict(input({ recipients: recipients.slice(1) }), ctx);
     expect(prediction).toMatchObject({
-      diff: [{ path: '/backups/mek.age', after: 'version 2 (2 in keys, 2 in private_jwks), encrypted to 1 recipient' }],
+      diff: [
+        {
+          path: '/backups/mek.age',
+          after: 'version 2 (2 in keys, 2 in private_jwks), encrypted to 1 recipient',
+        },
+      ],
       notes: [expect.stringContaining('one recipient'), expect.anything()],
     });
     expect(files.all.size).toBe(0);
