@@ -12,19 +12,18 @@ export class MekKey {
   readonly kid: string;
   /** `keyHash` of the 32 bytes. */
   readonly hash: string;
-  readonly #bytes: Buffer;
   /** The JWK with an empty `k`. */
   readonly #members: JsonMembers;
   readonly #object: KeyObject;
   #wraps = 0;
 
-  /** Takes over `bytes`, 32 of them. */
+  /** Takes over `bytes`, 32 of them, and overwrites them: the only copy that stays is outside JavaScript's memory. */
   constructor(kid: string, bytes: Buffer, jwk: JsonMembers) {
     this.kid = kid;
     this.hash = keyHash(bytes);
-    this.#bytes = bytes;
     this.#members = { ...jwk, k: '' };
     this.#object = createSecretKey(bytes);
+    bytes.fill(0);
   }
 
   /** 32 fresh random bytes, as the installation makes them. */
@@ -46,12 +45,19 @@ export class MekKey {
 
   /** The base64url text of the key, as ASCII. Secret. */
   text(): Uint8Array {
-    return Buffer.from(this.#bytes.toString('base64url'), 'latin1');
+    return Buffer.from(this.#k(), 'latin1');
   }
 
   /** The whole JWK. Secret; for the document's own serialising. */
   jwk(): JsonMembers {
-    return { ...this.#members, k: this.#bytes.toString('base64url') };
+    return { ...this.#members, k: this.#k() };
+  }
+
+  #k(): string {
+    const bytes = this.#object.export();
+    const text = bytes.toString('base64url');
+    bytes.fill(0);
+    return text;
   }
 
   /** Kid and bytes are the same, whatever else the JWKs say. */

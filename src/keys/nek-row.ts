@@ -101,9 +101,11 @@ export interface OpenedRow {
 
 /** The NEK of a row that passes ESS's five checks and our profile, whatever its status. */
 export function openRow(row: StoredNek, document: MekDocument): OpenedRow | Refused<RowReason> {
-  if (row.encryptedKey === null || row.createdAt === null || row.encryptedByKid === null)
+  const { encryptedKey, createdAt, encryptedByKid } = row;
+  // Whatever a driver gives for a column without a value.
+  if (typeof encryptedKey !== 'string' || typeof createdAt !== 'string' || typeof encryptedByKid !== 'string')
     return { ok: false, reason: 'column-missing' };
-  const opened = unwrapNek(row.encryptedKey, document);
+  const opened = unwrapNek(encryptedKey, document);
   if (!opened.ok) return opened;
   const { nek, header } = opened;
   const difference = headerDifference(row, header) ?? (nek.thumbprint === row.kid ? undefined : 'thumbprint');

@@ -45,6 +45,7 @@ export interface KeyControl {
   startNode(pod: string): void;
   /** The active OpenBao server gives up. */
   stepDown(namespace?: string): void;
+  unseal(namespace: string, pod: string): void;
   /** The clock of OpenBao's servers goes wrong by so many milliseconds. */
   skewClock(ms: number): void;
   schema(schema: Partial<CassandraSchema>): void;
@@ -116,6 +117,7 @@ export function keyControl(machine: Machine): KeyControl {
       const request = { namespace, pod, method: 'PUT', path: 'sys/step-down', query: {} };
       machine.perform({ do: 'bao', request, sealed: '' });
     },
+    unseal: (namespace, pod) => void machine.perform({ do: 'unseal', namespace, pod }),
     skewClock: (ms) => void machine.perform({ do: 'skew', ms }),
     schema: (schema) => void machine.perform({ do: 'schema', schema }),
     insertRows: (namespace, rows) =>

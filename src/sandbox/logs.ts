@@ -38,11 +38,18 @@ function runOf(container: ContainerRuntime, pod: Pod, options: LogOptions): Cont
   return run;
 }
 
-function linesOf(world: World, run: ContainerRun): readonly Line[] {
+function programLines(world: World, run: ContainerRun): readonly Line[] {
   const until = Math.min(run.finished?.at ?? Number.POSITIVE_INFINITY, world.timeline.now);
-  const lines = printed(run.program, run.startedAt, until);
-  if (run.live.lines.length === 0) return lines;
-  return [...lines, ...run.live.lines.filter((line) => line.at <= until)].sort((a, b) => a.at - b.at);
+  return printed(run.program, run.startedAt, until);
+}
+
+function inOrder(lines: readonly Line[]): readonly Line[] {
+  return [...lines].sort((a, b) => a.at - b.at);
+}
+
+function linesOf(world: World, run: ContainerRun): readonly Line[] {
+  const own = programLines(world, run);
+  return run.live.lines.length === 0 ? own : inOrder([...own, ...run.live.lines]);
 }
 
 function selected(world: World, run: ContainerRun, options: LogOptions): readonly Line[] {
@@ -82,6 +89,8 @@ export function sandboxLogs(machine: Machine, caller: Caller): KubernetesReader[
     });
     let left = options.limitBytes ?? Number.POSITIVE_INFINITY;
     let seen = world.timeline.now;
+    // Lines of the moment that was seen last may still come.
+    let live = run.live.lines.length;
     const text = (lines: readonly Line[]) => {
       const whole = Buffer.from(lines.map((line) => `${line.text}\n`).join(''));
       const part = whole.subarray(0, Math.min(whole.length, left));
@@ -94,7 +103,9 @@ export function sandboxLogs(machine: Machine, caller: Caller): KubernetesReader[
       const ended = await nextMoment(machine, { namespace, name, run, seen }, signal);
       const from = seen;
       seen = clock.now();
-      const more = text(linesOf(world, run).filter((line) => line.at > from));
+      const own = programLines(world, run).filter((line) => line.at > from);
+      const more = text(inOrder([...own, ...run.live.lines.slice(live)]));
+      live = run.live.lines.length;
       if (more !== '') yield more;
       if (ended) return;
     }

@@ -1,6 +1,11 @@
 import type { AnyStepType, StepRegistry } from '../engine/step-type.ts';
+import { kvGet } from './bao/kv-get.ts';
+import { kvMetadata } from './bao/kv-metadata.ts';
+import { kvPut } from './bao/kv-put.ts';
+import { raftSnapshot } from './bao/raft-snapshot.ts';
 import { status } from './bao/status.ts';
 import { stepDown } from './bao/step-down.ts';
+import { probe } from './ess/probe.ts';
 import { approve } from './flow/approve.ts';
 import { note } from './flow/note.ts';
 import { wait } from './flow/wait.ts';
@@ -28,6 +33,7 @@ import { backup } from './mek/backup.ts';
 import { censusApiKeys } from './mek/census-api-keys.ts';
 import { converge } from './mek/converge.ts';
 import { inspect } from './mek/inspect.ts';
+import { loaded as mekLoaded } from './mek/loaded.ts';
 import { publish } from './mek/publish.ts';
 import { repair } from './mek/repair.ts';
 import { restore } from './mek/restore.ts';
@@ -35,6 +41,7 @@ import { retire } from './mek/retire.ts';
 import { check as metricsCheck } from './metrics/check.ts';
 import { census as nekCensus } from './nek/census.ts';
 import { reencrypt as nekReencrypt } from './nek/reencrypt.ts';
+import { rotate as nekRotate } from './nek/rotate.ts';
 import { verify as nekVerify } from './nek/verify.ts';
 
 const all: readonly AnyStepType[] = [
@@ -57,8 +64,11 @@ const all: readonly AnyStepType[] = [
   stepDown,
   nekCensus,
   nekReencrypt,
+  nekRotate,
   nekVerify,
+  probe,
   inspect,
+  mekLoaded,
   backup,
   publish,
   converge,
@@ -67,6 +77,10 @@ const all: readonly AnyStepType[] = [
   censusApiKeys,
   restore,
   repair,
+  kvGet,
+  kvPut,
+  kvMetadata,
+  raftSnapshot,
   httpCheck,
   metricsCheck,
   inventoryServices,

@@ -38,6 +38,14 @@ describe('AES-256-GCM', () => {
     expect(plain?.toString()).toBe('The true sign of intelligence is not knowledge but imagination.');
   });
 
+  test('takes no tag of 4 bytes, whoever forgot to look at its length', () => {
+    const key = createSecretKey(Buffer.alloc(32));
+    const open = { iv: Buffer.alloc(12), aad: Buffer.alloc(0), plain: Buffer.from('key') };
+    const { ciphertext, tag } = sealGcm(key, open);
+    expect(openGcm(key, { ...open, ciphertext, tag })?.toString()).toBe('key');
+    expect(() => openGcm(key, { ...open, ciphertext, tag: tag.subarray(0, 4) })).toThrow('tag length');
+  });
+
   test('never uses an initialisation vector twice', () => {
     const seen = new Set(Array.from({ length: 100_000 }, () => freshIv().toString('hex')));
     expect(seen.size).toBe(100_000);

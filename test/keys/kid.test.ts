@@ -62,6 +62,12 @@ describe('newKid', () => {
     );
   });
 
+  test('reaches 60 s ahead and no further', () => {
+    const at = (time: number) => newKid({ now, others: [kidAt({ now: time, others: [] })] });
+    expect(at(now + 59_999)).toHaveProperty('ok', true);
+    expect(at(now + 60_000)).toHaveProperty('ok', false);
+  });
+
   test('says which kid is in the future', () => {
     const future = kidAt({ now: now + 3_600_000, others: [] });
     expect(newKid({ now, others: [future] })).toEqual({

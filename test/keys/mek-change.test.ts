@@ -74,6 +74,11 @@ describe('appendKey', () => {
     );
   });
 
+  test('refuses a kid of the same millisecond', () => {
+    const sameTime = kids.first.replace('-9234-', '-9235-');
+    expect(appendKey(documentWith(kids.first), { kid: sameTime })).toHaveProperty('ok', false);
+  });
+
   test('refuses a kid that only private_jwks has', () => {
     const document = documentOf({
       ...fieldsOf([kids.first]),

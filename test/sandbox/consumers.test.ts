@@ -77,6 +77,21 @@ describe('ESS loads the document again', () => {
     expect(sandbox.services.clock.now() - begun).toBeLessThanOrEqual(15 * MINUTE);
   });
 
+  test('also those of the very moment that it saw last', async () => {
+    const sandbox = openKeys();
+    const [{ pod } = { pod: '' }] = loadedBy(sandbox, 'ess');
+    sandbox.control.setCurrentKid('nvcf', 'no-such-kid');
+    const options = { container: 'helm-nvcf-ess-api', follow: true, tailLines: 1 };
+    let errors = 0;
+    for await (const chunk of sandbox.services.kubernetes.logs({ namespace: 'ess', pod }, options, never)) {
+      errors += chunk.split('MissingKeyException').length - 1;
+      if (errors === 2) break;
+      // No time passes between two of them.
+      sandbox.control.writeSecret({ path: 'functions/f/a', value: 'v' });
+    }
+    expect(errors).toBe(2);
+  });
+
   test('the metric tells which key is the current one, with its age', async () => {
     const sandbox = openKeys();
     const [{ pod, current } = { pod: '', current: '' }] = loadedBy(sandbox, 'ess');

@@ -69,6 +69,17 @@ describe('nodes that are down', () => {
     expect((await ready()).containerStatuses[0]?.ready).toBe(true);
   });
 
+  test('while the API server is away, nothing goes through it', async () => {
+    const sandbox = openKeys();
+    const session = await openSession(sandbox);
+    sandbox.control.outage(60_000);
+    const failure = await failureOf(session.insert([newRow()], {}, never));
+    expect(failure).toMatchObject({ reason: 'unreachable', outcome: 'not-applied', retryable: true });
+    expect(await failureOf(openSession(sandbox))).toMatchObject({ reason: 'unreachable', retryable: true });
+    await pass(sandbox, 60_000);
+    await session.insert([newRow()], {}, never);
+  });
+
   test('none that is up cannot be reached', async () => {
     const sandbox = openKeys();
     for (const at of [0, 1, 2]) sandbox.control.stopNode(`cassandra-${at}`);

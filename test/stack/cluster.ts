@@ -1,18 +1,19 @@
-import { chmodSync, cpSync, existsSync, readdirSync, writeFileSync } from 'node:fs';
-import path from 'node:path';
 import type { V1Node, V1ServiceAccount } from '@kubernetes/client-node';
 import { type Connection, connect, isSettled, listObjects, listWorkloads, putObject } from './api.ts';
 import { ensureBinaries } from './build.ts';
+import { ensureCassandraJars } from './cassandra-jars.ts';
 import { ensureCertificates } from './certificates.ts';
 import { cgroupsExist, ensureCgroups } from './cgroups.ts';
 import { containerd } from './containerd.ts';
+import { restoreCassandraContent, restoreOpenBaoContent } from './content.ts';
+import { isCurrentSeed, recordSeed, wasSeeded } from './fingerprint.ts';
 import { ensureImages } from './images.ts';
 import { withStackLock } from './lock.ts';
 import { namespaces, seed } from './manifests/index.ts';
 import { ensureNetwork, networkIsUp } from './network.ts';
 import { ensureOpenBao, openBaoStatus, settleOpenBao } from './openbao.ts';
 import { ensurePackages } from './packages.ts';
-import { adminKubeconfig, nodeName, stackFolder, stateFolder, statePath } from './paths.ts';
+import { adminKubeconfig, nodeName, stateFolder } from './paths.ts';
 import { ensureServer, lastLogLines, recordedServers, runningPid } from './processes.ts';
 import { restoreWorkloads } from './reset.ts';
 import {
@@ -45,6 +46,7 @@ export async function up(): Promise<void> {
     if (await isUp()) return;
     await step('packages', ensurePackages);
     await step('programs', ensureBinaries);
+    await step('cassandra', ensureCassandraJars);
     if (await isBeyondRepair()) await step('clearing the remains', tearDown);
     await step('control plane', startControlPlane);
     await step('node', startNode);
@@ -55,10 +57,11 @@ export async function up(): Promise<void> {
 /** Brings the workloads back to their first state without rebuilding the cluster. */
 export async function reset(): Promise<void> {
   await withStackLock(async () => {
-    if (!existsSync(statePath('seeded'))) throw new Error('the stack is not up');
+    if (!wasSeeded()) throw new Error('the stack is not up');
     await startControlPlane();
     await startNode();
     await restoreWorkloads();
+    recordSeed();
   });
 }
 
@@ -67,10 +70,9 @@ export async function down(): Promise<void> {
   await withStackLock(tearDown);
 }
 
-/** Does everything run, is every pod ready and OpenBao unsealed? */
+/** Does everything run, as these sources say, is every pod ready and OpenBao unsealed? */
 export async function isUp(): Promise<boolean> {
-  if (!existsSync(statePath('seeded')) || !serverNames.every((name) => runningPid(name) !== undefined))
-    return false;
+  if (!isCurrentSeed() || !serverNames.every((name) => runningPid(name) !== undefined)) return false;
   try {
     if (!(await networkIsUp()) || !(await apiServerIsReady())) return false;
     const connection = connect();
@@ -110,7 +112,7 @@ export async function describeStatus(): Promise<string> {
 // have lost OpenBao's only key.
 async function isBeyondRepair(): Promise<boolean> {
   if (recordedServers().length === 0) return false;
-  return !existsSync(statePath('seeded')) || !cgroupsExist() || !(await networkIsUp());
+  return !wasSeeded() || !cgroupsExist() || !(await networkIsUp());
 }
 
 async function startControlPlane(): Promise<void> {
@@ -118,7 +120,6 @@ async function startControlPlane(): Promise<void> {
   await ensureNetwork();
   ensureCgroups();
   await ensureCertificates();
-  copyDoubles();
   await Promise.all([ensureServer(etcd()), ensureServer(containerd()).then(ensureImages)]);
   await ensureServer(apiServer());
 }
@@ -144,21 +145,31 @@ async function startNode(): Promise<void> {
 
 async function startWorkloads(): Promise<void> {
   const connection = connect();
-  if (existsSync(statePath('seeded'))) {
+  if (!wasSeeded()) await startNewWorkloads(connection);
+  else if (!isCurrentSeed()) await restoreWorkloads(connection);
+  else {
     // A test of another process may just be rolling something out: that is no reason to undo it.
-    const settled = await waitForWorkloads(connection, 20).then(
+    const settled = await waitForWorkloads(connection, 60).then(
       () => true,
       () => false,
     );
-    return settled ? settleOpenBao(connection) : restoreWorkloads(connection);
+    await (settled ? settleOpenBao(connection) : restoreWorkloads(connection));
   }
+  recordSeed();
+}
+
+async function startNewWorkloads(connection: Connection): Promise<void> {
   await Promise.all(
     seed()
       .filter(({ kind }) => kind !== 'Namespace')
       .map((manifest) => putObject(connection, manifest)),
   );
-  await Promise.all([ensureOpenBao(connection), waitForWorkloads(connection, 300)]);
-  writeFileSync(statePath('seeded'), '');
+  // The services wait for what they read from either.
+  await Promise.all([
+    ensureOpenBao(connection).then(() => restoreOpenBaoContent(connection)),
+    restoreCassandraContent(connection, { schema: true }),
+  ]);
+  await waitForWorkloads(connection, 300);
 }
 
 async function nodeIsReady(connection: Connection): Promise<boolean> {
@@ -172,13 +183,6 @@ async function defaultAccounts(connection: Connection): Promise<V1ServiceAccount
   return accounts.filter(
     ({ metadata }) => metadata?.name === 'default' && namespaces.includes(metadata.namespace ?? ''),
   );
-}
-
-// Pods see a copy: the work tree may change, or another one may start the stack next time.
-function copyDoubles(): void {
-  const source = path.join(stackFolder(), 'doubles');
-  cpSync(source, statePath('doubles'), { recursive: true });
-  for (const file of readdirSync(statePath('doubles'))) chmodSync(statePath('doubles', file), 0o755);
 }
 
 async function step(name: string, work: () => Promise<void>): Promise<void> {

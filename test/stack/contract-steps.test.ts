@@ -1,9 +1,10 @@
 import { afterAll } from 'vitest';
 import { createSystemClock } from '../../src/services/clock-system.ts';
-import { createFileReader } from '../../src/services/files-node.ts';
+import { createFileStore } from '../../src/services/files-node.ts';
 import { createHttpClient } from '../../src/services/http-fetch.ts';
 import { kinds } from '../../src/services/kubernetes.ts';
 import { createKubernetes } from '../../src/services/kubernetes-real.ts';
+import { createNekStore } from '../../src/services/nek-store-real.ts';
 import { createOpenBao } from '../../src/services/openbao-http.ts';
 import { createProcessRunner } from '../../src/services/process-node.ts';
 import { createServiceDirectory } from '../../src/services/service-directory.ts';
@@ -35,9 +36,10 @@ stepsContract('a real cluster', async () => {
     services: {
       clock,
       directory: createServiceDirectory([], admin),
-      files: createFileReader(),
+      files: createFileStore(),
       http: createHttpClient(admin),
       kubernetes: admin,
+      nekStore: createNekStore(admin),
       openbao: createOpenBao({ kubernetes: admin }),
       process: runner,
     },

@@ -1,20 +1,33 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import * as acknowledged from './acknowledged.ts';
 import { connect } from './api.ts';
+import * as cassandra from './cassandra.ts';
+import { holdNode, pauseNode, releaseNodes, resumeNode } from './cassandra-nodes.ts';
 import { reset as resetStack, up } from './cluster.ts';
+import { waitForCassandra } from './content.ts';
+import type { MasterKeyFields } from './key-format.ts';
+import * as migrations from './migrations.ts';
 import {
   openBaoStatus as askOpenBao,
   raftVoters as askVoters,
   type OpenBaoStatus,
+  openBaoSession,
+  rootToken as readRootToken,
   sealPod,
 } from './openbao.ts';
+import { masterKeyPath, readDocument } from './openbao-content.ts';
 import { adminKubeconfig, auditLogFile } from './paths.ts';
 import { ensureServer, stopServer } from './processes.ts';
+import * as seeding from './seed-keys.ts';
 import { apiServer } from './servers.ts';
 import { type Grant, createUser as makeUser } from './users.ts';
 
 export { image, nextImage } from './image-names.ts';
+export { cassandraPods } from './manifests/cassandra-config.ts';
 export { openbaoPods } from './manifests/openbao.ts';
 export { releaseOpenBao, setUnsealDelay } from './openbao.ts';
+export { openBaoAuditLog, openBaoAuditOffsets, openBaoAuditText } from './openbao-audit.ts';
+export { startApiProxy, startProxy } from './proxy.ts';
 
 /** The cluster that tests talk to. */
 export interface Stack {
@@ -124,6 +137,101 @@ export async function raftVoters(): Promise<string[]> {
 export async function sealOpenBao(pod: string, { hold = false }: { hold?: boolean } = {}): Promise<void> {
   requireOwn('sealOpenBao');
   await sealPod(connect(), pod, hold);
+}
+
+/** The root token of OpenBao. */
+export function rootToken(): Promise<string> {
+  requireOwn('rootToken');
+  return readRootToken(connect());
+}
+
+/** Calls OpenBao's API on the active pod with the root token: method, path behind `/v1/`, body. */
+export async function askActiveOpenBao(method: string, path: string, body?: object): Promise<unknown> {
+  requireOwn('askActiveOpenBao');
+  return (await openBaoSession(connect()))(method, path, body);
+}
+
+/** The master key document as it is now. */
+export function readMasterKeys() {
+  requireOwn('readMasterKeys');
+  return readDocument(connect());
+}
+
+/** Writes the master key document as a blind writer does, without a check. */
+export async function writeMasterKeys(fields: MasterKeyFields): Promise<void> {
+  await askActiveOpenBao('POST', `${masterKeyPath.mount}/data/${masterKeyPath.path}`, { data: fields });
+}
+
+/** All rows of a CQL statement, as the superuser, at LOCAL_QUORUM. */
+export function cql(statement: string, parameters: unknown[] = []): Promise<cassandra.Row[]> {
+  requireOwn('cql');
+  return cassandra.cql(connect(), statement, parameters);
+}
+
+/** Adds namespaces with keys, and secrets under them. `reset` takes them away again. */
+export function seedKeys(size: seeding.SeedSize): Promise<void> {
+  requireOwn('seedKeys');
+  return seeding.seedKeys(connect(), size);
+}
+
+/** Asks every pod of ESS for every secret that ESS or the seed ever acknowledged. */
+export function everySecretReadable(): Promise<acknowledged.Verdict> {
+  requireOwn('everySecretReadable');
+  return acknowledged.everySecretReadable(connect());
+}
+
+/** Asks every pod of API Keys about every key that it or the seed ever issued. */
+export function everyApiKeyValid(): Promise<acknowledged.Verdict> {
+  requireOwn('everyApiKeyValid');
+  return acknowledged.everyApiKeyValid(connect());
+}
+
+/** Writes, reads or deletes one secret through one pod of ESS, the first unless another is named. */
+export function askEss(
+  method: 'PUT' | 'GET' | 'DELETE',
+  place: acknowledged.SecretPlace,
+  data?: object,
+  pod = 0,
+) {
+  requireOwn('askEss');
+  return acknowledged.askEss(connect(), method, place, data, pod);
+}
+
+/** Has API Keys issue a key; answers the key. */
+export function issueApiKey(owner: string): Promise<string> {
+  requireOwn('issueApiKey');
+  return acknowledged.issueApiKey(connect(), owner);
+}
+
+/** Runs the migrations Job of the OpenBao chart, well-behaved or with a read that fails. */
+export function runMigrations(options: { readFails?: boolean } = {}) {
+  requireOwn('runMigrations');
+  return migrations.runMigrations(connect(), options);
+}
+
+/** Stops a node of Cassandra where it is: connections stay open, nothing is answered. `resumeCassandra` ends it. */
+export function pauseCassandra(pod: string): void {
+  requireOwn('pauseCassandra');
+  pauseNode(pod);
+}
+
+/** Lets a paused node go on. */
+export function resumeCassandra(pod: string): void {
+  requireOwn('resumeCassandra');
+  resumeNode(pod);
+}
+
+/** Takes a node of Cassandra away until `releaseCassandra` or `reset`. */
+export async function holdCassandra(pod: string): Promise<void> {
+  requireOwn('holdCassandra');
+  await holdNode(connect(), pod);
+}
+
+/** Takes back every pause and hold, and waits for three nodes. */
+export async function releaseCassandra(): Promise<void> {
+  requireOwn('releaseCassandra');
+  releaseNodes();
+  await waitForCassandra(connect());
 }
 
 /** Ends a pod with hardly any grace, as a failure would. Its controller makes a new one. */

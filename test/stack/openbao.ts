@@ -25,12 +25,13 @@ export async function openBaoStatus(connection: Connection): Promise<OpenBaoStat
   return Promise.all(
     openbaoPods.map(async (pod) => {
       try {
-        const seal = (await call(connection, pod, 'GET', 'seal-status')) as {
+        const seal = (await call(connection, pod, 'GET', 'sys/seal-status')) as {
           initialized: boolean;
           sealed: boolean;
         };
         const active =
-          !seal.sealed && ((await call(connection, pod, 'GET', 'leader')) as { is_self: boolean }).is_self;
+          !seal.sealed &&
+          ((await call(connection, pod, 'GET', 'sys/leader')) as { is_self: boolean }).is_self;
         return { pod, reachable: true, initialized: seal.initialized, sealed: seal.sealed, active };
       } catch {
         return { pod, reachable: false };
@@ -43,7 +44,7 @@ export async function openBaoStatus(connection: Connection): Promise<OpenBaoStat
 export async function raftVoters(connection: Connection): Promise<string[]> {
   const pod = await activePod(connection);
   if (pod === undefined) return [];
-  const answer = (await call(connection, pod, 'GET', 'storage/raft/configuration', {
+  const answer = (await call(connection, pod, 'GET', 'sys/storage/raft/configuration', {
     token: await rootToken(connection),
   })) as {
     data: { config: { servers: { node_id: string; voter: boolean }[] } };
@@ -91,7 +92,7 @@ async function waitForVoters(connection: Connection): Promise<void> {
 export async function sealPod(connection: Connection, pod: string, hold: boolean): Promise<void> {
   if (hold) keepSealed(pod);
   if ((await activePod(connection)) === pod) {
-    await call(connection, pod, 'POST', 'seal', { token: await rootToken(connection) });
+    await call(connection, pod, 'POST', 'sys/seal', { token: await rootToken(connection) });
   } else {
     // A standby refuses to be sealed; a new process starts sealed.
     await connection.core.deleteNamespacedPod({
@@ -129,18 +130,18 @@ async function initialize(connection: Connection, first: string): Promise<void> 
   // The Secret reaches the sidecars at some later time; until all is done nobody else must unseal.
   for (const pod of openbaoPods) keepSealed(pod);
   const body = { secret_shares: 1, secret_threshold: 1 };
-  const answer = (await call(connection, first, 'POST', 'init', { body })) as {
+  const answer = (await call(connection, first, 'POST', 'sys/init', { body })) as {
     keys_base64: string[];
     root_token: string;
   };
   const [key = ''] = answer.keys_base64;
   await putSecret(connection, unsealSecret, 'unseal_key', key);
   await putSecret(connection, rootTokenSecret, 'root_token', answer.root_token);
-  await call(connection, first, 'POST', 'unseal', { body: { key } });
+  await call(connection, first, 'POST', 'sys/unseal', { body: { key } });
   // New members become voters only after this time; ten seconds are the default.
   const stabilization = { token: answer.root_token, body: { server_stabilization_time: '1s' } };
   await waitFor(
-    () => call(connection, first, 'POST', 'storage/raft/autopilot/configuration', stabilization),
+    () => call(connection, first, 'POST', 'sys/storage/raft/autopilot/configuration', stabilization),
     { what: `${first} to become active`, seconds: 60 },
   );
   for (const pod of openbaoPods.slice(1)) {
@@ -148,7 +149,7 @@ async function initialize(connection: Connection, first: string): Promise<void> 
       async () => (await openBaoStatus(connection)).some((state) => state.pod === pod && state.initialized),
       { what: `${pod} to find ${first}`, seconds: 60 },
     );
-    await call(connection, pod, 'POST', 'unseal', { body: { key } });
+    await call(connection, pod, 'POST', 'sys/unseal', { body: { key } });
   }
   await waitForVoters(connection);
 }
@@ -156,6 +157,17 @@ async function initialize(connection: Connection, first: string): Promise<void> 
 function keepSealed(pod: string): void {
   mkdirSync(openbaoControlFolder(), { recursive: true });
   writeFileSync(path.join(openbaoControlFolder(), `hold-${pod}`), '');
+}
+
+/** Asks OpenBao something: method, path behind `/v1/`, body; answers its JSON, and throws on a status of 400 or more. */
+export type AskOpenBao = (method: string, endpoint: string, body?: object) => Promise<unknown>;
+
+/** Talks to the pod that is active now, with the root token. */
+export async function openBaoSession(connection: Connection): Promise<AskOpenBao> {
+  const pod = await waitFor(() => activePod(connection), { what: 'an active OpenBao pod', seconds: 60 });
+  const token = await rootToken(connection);
+  return (method, endpoint, body) =>
+    call(connection, pod, method, endpoint, body === undefined ? { token } : { token, body });
 }
 
 async function activePod(connection: Connection): Promise<string | undefined> {
@@ -171,7 +183,7 @@ async function call(
 ): Promise<unknown> {
   const { status } = await core.readNamespacedPod({ name: pod, namespace: vaultNamespace });
   if (!status?.podIP) throw new Error(`${pod} has no address yet`);
-  const response = await fetch(`http://${status.podIP}:8200/v1/sys/${endpoint}`, {
+  const response = await fetch(`http://${status.podIP}:8200/v1/${endpoint}`, {
     method,
     // The address of a pod that was just deleted swallows packets.
     signal: AbortSignal.timeout(method === 'GET' ? 1_000 : 10_000),

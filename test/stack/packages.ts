@@ -1,4 +1,6 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { cassandraFolder } from './paths.ts';
 import { run, say } from './shell.ts';
 
 const packages: Record<string, string[]> = {
@@ -18,6 +20,9 @@ export async function ensurePackages(): Promise<void> {
     );
   }
   const missing = Object.keys(packages).filter((name) => !packages[name]?.some((file) => existsSync(file)));
+  if (findJava() === undefined) missing.push('openjdk-17-jre-headless');
+  // Its jars are fetched once; afterwards nothing needs Maven.
+  if (!existsSync(cassandraFolder()) && !isOnPath('mvn')) missing.push('maven');
   if (missing.length === 0) return;
   say(`installing ${missing.join(' ')}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
@@ -38,4 +43,26 @@ export function networkPluginFolder(): string {
 /** A static busybox, the only program inside our container image. */
 export function busybox(): string {
   return packages['busybox-static']?.find((file) => existsSync(file)) ?? '/bin/busybox';
+}
+
+/** Home of a Java 17, the newest that Cassandra 5.0 is released for. */
+export function javaHome(): string {
+  const found = findJava();
+  if (found === undefined) throw new Error('no Java 17 below /usr/lib/jvm');
+  return found;
+}
+
+function findJava(): string | undefined {
+  const folder = '/usr/lib/jvm';
+  if (!existsSync(folder)) return undefined;
+  return readdirSync(folder)
+    .filter((name) => /\b17\b/.test(name))
+    .map((name) => path.join(folder, name))
+    .find((home) => existsSync(path.join(home, 'bin', 'java')));
+}
+
+function isOnPath(program: string): boolean {
+  return (process.env.PATH ?? '')
+    .split(path.delimiter)
+    .some((folder) => existsSync(path.join(folder, program)));
 }

@@ -49,6 +49,14 @@ export function statePath(...parts: string[]): string {
   return path.join(stateFolder(), ...parts);
 }
 
+/** Release of Cassandra, and of the jars that are fetched for it. */
+export const cassandraVersion = '5.0.5';
+
+/** Folder of Cassandra's jars. */
+export function cassandraFolder(): string {
+  return path.join(cacheFolder(), `cassandra-${cassandraVersion}`);
+}
+
 /** Folder of the built servers: one per content of the go.mod and go.sum files. */
 export function binaryFolder(): string {
   const hash = createHash('sha256');
@@ -57,8 +65,12 @@ export function binaryFolder(): string {
       hash.update(readFileSync(path.join(stackFolder(), 'go', module, file)));
     }
   }
+  return path.join(cacheFolder(), hash.digest('hex').slice(0, 16), 'bin');
+}
+
+function cacheFolder(): string {
   const cacheHome = process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache');
-  return path.join(cacheHome, 'runbook-stack', hash.digest('hex').slice(0, 16), 'bin');
+  return path.join(cacheHome, 'runbook-stack');
 }
 
 /** Path of one built server. */

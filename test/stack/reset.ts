@@ -1,11 +1,17 @@
+import { existsSync } from 'node:fs';
 import type { KubernetesObject, V1Pod, V1StatefulSet } from '@kubernetes/client-node';
 import { type Connection, connect, deleteObject, isReady, listObjects, putObject } from './api.ts';
+import { releaseNodes } from './cassandra-nodes.ts';
+import { restoreCassandraContent, restoreOpenBaoContent, stalePods } from './content.ts';
+import { isCurrentSeed } from './fingerprint.ts';
+import { cassandraNamespace } from './manifests/cassandra.ts';
 import { namespaces, seed } from './manifests/index.ts';
 import type { Manifest } from './manifests/manifest.ts';
 import { rootTokenSecret, unsealSecret } from './manifests/openbao.ts';
 import { settleOpenBao } from './openbao.ts';
+import { statePath } from './paths.ts';
 import { waitFor } from './shell.ts';
-import { waitForWorkloads } from './workloads.ts';
+import { podsOf, waitForWorkloads } from './workloads.ts';
 
 /** Label of everything that tests create outside the namespaces of the control plane. */
 export const testLabel = 'runbook-stack/test';
@@ -38,15 +44,32 @@ const keptNames = new Set(['kube-root-ca.crt', 'default', 'kubernetes', unsealSe
 /** Brings every workload back to the seed: removes what was added, restores what was changed, replaces worn pods. */
 export async function restoreWorkloads(connection: Connection = connect()): Promise<void> {
   await removeStrangers(connection);
+  await removeDoubleOfCassandra(connection);
   await Promise.all(
     seed()
       .filter(({ kind }) => kind !== 'Namespace')
       .map((manifest) => putObject(connection, manifest)),
   );
+  releaseNodes();
   await deletePods(connection, await wornPods(connection));
-  await waitForWorkloads(connection, 240);
-  await settleOpenBao(connection);
+  const openbao = settleOpenBao(connection).then(() => restoreOpenBaoContent(connection));
+  const rows = restoreCassandraContent(connection, { schema: !isCurrentSeed() });
+  const [rowsChanged] = await Promise.all([rows, openbao]);
+  await deletePods(connection, await stalePods(connection, rowsChanged));
+  await waitForWorkloads(connection, 400);
   await waitForNoLeavingPods(connection);
+}
+
+// Clusters of older sources hold a double, whose pods cannot turn into a ring one by one.
+async function removeDoubleOfCassandra(connection: Connection): Promise<void> {
+  if (existsSync(statePath('cassandra-data'))) return;
+  const metadata = { name: 'cassandra', namespace: cassandraNamespace };
+  await deleteObject(connection, { apiVersion: 'apps/v1', kind: 'StatefulSet', metadata });
+  await waitFor(
+    async () =>
+      (await podsOf(connection, cassandraNamespace, 'app.kubernetes.io/name=cassandra')).length === 0,
+    { what: 'the old pods of Cassandra to go', seconds: 60 },
+  );
 }
 
 async function removeStrangers(connection: Connection): Promise<void> {
@@ -102,7 +125,11 @@ async function wornPods(connection: Connection): Promise<V1Pod[]> {
     const owner = metadata?.ownerReferences?.[0];
     const revision = owner?.kind === 'StatefulSet' ? revisions.get(owner.name) : undefined;
     const restarted = status?.containerStatuses?.some(({ restartCount }) => restartCount > 0) ?? false;
-    const outdated = revision !== undefined && metadata?.labels?.['controller-revision-hash'] !== revision;
+    // A ring is rolled by its controller, node by node.
+    const outdated =
+      revision !== undefined &&
+      owner?.name !== 'cassandra' &&
+      metadata?.labels?.['controller-revision-hash'] !== revision;
     return restarted || outdated || status?.phase === 'Failed';
   });
 }

@@ -1,5 +1,9 @@
+import { connect } from './api.ts';
 import { describeStatus, down, reset, up } from './cluster.ts';
 import { adminKubeconfig } from './paths.ts';
+import { seedKeys } from './seed-keys.ts';
+
+const numbers = process.argv.slice(3).map(Number);
 
 const commands: Record<string, () => Promise<string>> = {
   up: async () => {
@@ -15,11 +19,19 @@ const commands: Record<string, () => Promise<string>> = {
     await reset();
     return 'reset';
   },
+  seed: async () => {
+    const [namespaces, neksPerNamespace, secrets] = numbers;
+    if (namespaces === undefined || neksPerNamespace === undefined || secrets === undefined)
+      throw new Error('usage: npm run stack -- seed NAMESPACES KEYS_PER_NAMESPACE SECRETS');
+    await up();
+    await seedKeys(connect(), { namespaces, neksPerNamespace, secrets });
+    return `added ${namespaces * neksPerNamespace} keys in ${namespaces} namespaces, and ${secrets} secrets`;
+  },
 };
 
 const command = commands[process.argv[2] ?? ''];
 if (command === undefined) {
-  process.stderr.write('usage: npm run stack -- up|down|status|reset\n');
+  process.stderr.write('usage: npm run stack -- up|down|status|reset|seed\n');
   process.exitCode = 2;
 } else {
   try {

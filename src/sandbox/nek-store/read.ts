@@ -11,7 +11,7 @@ import type { World } from '../world.ts';
 import { hasQuorum, nodesOf } from './nodes.ts';
 import { rowsOf } from './rows.ts';
 import { TABLE } from './state.ts';
-import { apiKeysOf, namespacesOf, partitionOf, secretsOf, tokenOf } from './tables.ts';
+import { apiKeysOf, namespacesOf, partitionOf, ringOf, secretsOf } from './tables.ts';
 
 /** Where a scan stands: behind this row. */
 export interface Cursor {
@@ -31,12 +31,9 @@ export function nextPage(
   cursor: Cursor,
   size: number,
 ): { readonly page: NekPage; readonly cursor: Cursor | undefined } {
-  const ring = namespacesOf(world)
-    .map((namespace) => ({ namespace, token: tokenOf(namespace) }))
-    .filter(({ token }) => token > cursor.token || (token === cursor.token && cursor.last !== undefined))
-    .sort((a, b) => a.token - b.token);
   const rows: NekRow[] = [];
-  for (const { namespace, token } of ring) {
+  for (const { namespace, token } of ringOf(world)) {
+    if (token < cursor.token) continue;
     const partition = partitionOf(world, namespace);
     if (partition === undefined) continue;
     const { last } = cursor;

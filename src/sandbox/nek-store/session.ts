@@ -71,6 +71,11 @@ export function createSession(machine: Machine, options: SessionOptions): NekSes
       throw failure('Cancelled before Cassandra answered.', { reason: 'timeout', retryable: true });
   };
   const requireQuorum = (): void => {
+    if (clock.now() < world.unreachableUntil)
+      throw failure("Cassandra's pods cannot be reached: the API server does not answer.", {
+        reason: 'unreachable',
+        retryable: true,
+      });
     const nodes = nodesOf(world, target);
     const up = nodes.filter((node) => node.up).length;
     if (up === 0) throw failure('No Cassandra pod answers.', { reason: 'unreachable', retryable: true });

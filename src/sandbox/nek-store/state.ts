@@ -53,12 +53,20 @@ export interface CassandraSchema {
   readonly problems: readonly string[];
 }
 
+/** A partition's place on the ring: 0 to 1. */
+export interface RingPlace {
+  readonly namespace: string;
+  readonly token: number;
+}
+
 /** What the Cassandra cluster stores. Partitions of the seeded world are made when somebody first looks at them. */
 export interface CassandraState {
   readonly seeded: { readonly namespaces: number; readonly each: number };
   /** Seeded namespaces that nobody has looked at yet. */
   readonly unbuilt: Map<string, number>;
   readonly partitions: Map<string, Partition>;
+  /** Namespaces in ring order, as long as there are no more of them. */
+  ring: readonly RingPlace[];
   /** By namespace and path. */
   readonly secrets: Map<string, StoredSecret>;
   /** By hash; undefined until somebody looks at them. */
@@ -90,6 +98,7 @@ export function createCassandra(seeded: CassandraState['seeded']): CassandraStat
     seeded,
     unbuilt: new Map(names.map((name, at) => [name, at])),
     partitions: new Map(),
+    ring: [],
     secrets: new Map(),
     apiKeys: undefined,
     added: new Map(),

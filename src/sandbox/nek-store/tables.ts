@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { World } from '../world.ts';
 import { seedApiKeys, seedPartition } from './seed.ts';
-import type { Partition, StoredApiKey, StoredSecret } from './state.ts';
+import type { Partition, RingPlace, StoredApiKey, StoredSecret } from './state.ts';
 
 /** Every namespace that has a partition, in order: what was looked at first leaves no trace. */
 export function namespacesOf(world: World): readonly string[] {
@@ -48,7 +48,16 @@ export function stamp(world: World): number {
   return cassandra.lastStamp;
 }
 
-/** Where a partition lies on the ring, 0 to 1. */
-export function tokenOf(namespace: string): number {
+/** Where the partitions lie, in the order of a scan. */
+export function ringOf(world: World): readonly RingPlace[] {
+  const { cassandra } = world;
+  if (cassandra.ring.length !== cassandra.unbuilt.size + cassandra.partitions.size)
+    cassandra.ring = namespacesOf(world)
+      .map((namespace) => ({ namespace, token: tokenOf(namespace) }))
+      .sort((a, b) => a.token - b.token);
+  return cassandra.ring;
+}
+
+function tokenOf(namespace: string): number {
   return createHash('sha256').update(namespace).digest().readUIntBE(0, 6) / 2 ** 48;
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { KubernetesObject } from '@kubernetes/client-node';
 
 /** One object of the cluster, as it is sent to the API server. */
@@ -48,4 +49,9 @@ export function waitingContainer(name: string, image: string, log = `${name} sta
 /** A ServiceAccount. */
 export function serviceAccount(name: string, namespace: string): Manifest {
   return { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } };
+}
+
+/** A short name for some content: what carries it in a pod template rolls out when the content changes. */
+export function contentHash(content: unknown): string {
+  return createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 12);
 }

@@ -1,11 +1,14 @@
 import { image } from '../image-names.ts';
 import { binary, bridge, ports, statePath } from '../paths.ts';
-import { hostMount, type Manifest, service, serviceAccount } from './manifest.ts';
+import { contentHash, hostMount, type Manifest, service, serviceAccount } from './manifest.ts';
 
 export const vaultNamespace = 'vault-system';
 export const openbaoPods = ['openbao-server-0', 'openbao-server-1', 'openbao-server-2'] as const;
 export const unsealSecret = 'openbao-server-unseal';
 export const rootTokenSecret = 'openbao-server-root-token';
+
+/** ServiceAccount of the chart's Jobs. */
+export const migrationsAccount = 'openbao-server-initialize-cluster';
 
 /** Seconds between "sealed" and the sidecar's unseal, unless a file of `openbaoControlFolder` says otherwise. */
 export const unsealDelaySeconds = 3;
@@ -22,11 +25,17 @@ export function openbaoControlFolder(): string {
   return statePath('openbao-control');
 }
 
+/** Folder of OpenBao's own audit log: one file a pod, `<pod>/audit.log`, with secrets as keyed hashes. */
+export function openbaoAuditFolder(): string {
+  return statePath('openbao-audit');
+}
+
 /** OpenBao: three real servers with raft storage that outlives their pods. */
 export function openbao(): Manifest[] {
   const api = { http: 8200, 'https-internal': 8201 };
   return [
     serviceAccount(name, vaultNamespace),
+    serviceAccount(migrationsAccount, vaultNamespace),
     // The server labels its own pod with active, sealed, initialized and version.
     {
       apiVersion: 'rbac.authorization.k8s.io/v1',
@@ -95,6 +104,7 @@ function statefulSet(): Manifest {
             { name: 'config', configMap: { name: `${name}-config` } },
             { name: 'unseal', secret: { secretName: unsealSecret, optional: true } },
             { name: 'data', hostPath: { path: statePath('openbao-data'), type: 'DirectoryOrCreate' } },
+            { name: 'audit', hostPath: { path: openbaoAuditFolder(), type: 'DirectoryOrCreate' } },
             { name: 'control', hostPath: { path: openbaoControlFolder(), type: 'DirectoryOrCreate' } },
           ],
         },
@@ -122,6 +132,7 @@ function openbaoContainer(program: object, config: object) {
       { name: 'BAO_API_ADDR', value: 'http://$(POD_IP):8200' },
       { name: 'BAO_CLUSTER_ADDR', value: `https://$(POD_NAME).${name}-internal:8201` },
       { name: 'HOME', value: '/tmp' },
+      { name: 'CONFIG_HASH', value: contentHash(configuration) },
     ],
     ports: [
       { name: 'http', containerPort: 8200 },
@@ -148,6 +159,7 @@ function openbaoContainer(program: object, config: object) {
       config,
       { name: 'unseal', mountPath: '/home/openbao/unseal', readOnly: true },
       { name: 'data', mountPath: '/openbao/data', subPathExpr: '$(POD_NAME)' },
+      { name: 'audit', mountPath: '/openbao/audit', subPathExpr: '$(POD_NAME)' },
     ],
   };
 }
@@ -182,6 +194,11 @@ storage "raft" {
 ${openbaoPods.map((pod) => `  retry_join { leader_api_addr = "http://${pod}.${name}-internal:8200" }`).join('\n')}
 }
 service_registration "kubernetes" {}
+audit "file" "file" {
+  options {
+    file_path = "/openbao/audit/audit.log"
+  }
+}
 `;
 
 // After an unseal the server needs a moment to join; a second call meanwhile would start it twice, and it could never

@@ -1,3 +1,4 @@
+import type { DoubleProgram } from '../doubles.ts';
 import type { Listen } from './double.ts';
 
 /** One NVCF service: a Deployment under its real name whose container is a double. */
@@ -9,12 +10,14 @@ export interface NvcfService {
   labels?: Record<string, string>;
   replicas?: number;
   container?: string;
+  /** A double that does more than answer health checks. */
+  program?: DoubleProgram;
   serviceAccount?: string;
   services: Record<string, string[]>;
   listen: Listen;
   env?: Record<string, string>;
   readiness?: { path: string; port: number; successThreshold?: number };
-  liveness?: { path: string; port: number };
+  liveness?: { path: string; port: number; failureThreshold?: number };
   startup?: { path: string; port: number; failureThreshold: number };
 }
 
@@ -41,6 +44,7 @@ export const nvcfServices: NvcfService[] = [
     chart: 'helm-nvcf-api',
     release: 'api',
     serviceAccount: 'nvcf-api',
+    program: 'nvcf-api',
     services: { api: ['http', 'grpc', 'metrics'] },
     listen: {
       http: { port: 8080, paths: ['/health'] },
@@ -99,6 +103,8 @@ export const nvcfServices: NvcfService[] = [
     deployment: 'api-keys',
     chart: 'helm-nvcf-api-keys',
     release: 'api-keys',
+    serviceAccount: 'api-keys',
+    program: 'api-keys',
     services: { 'api-keys': ['http'] },
     listen: {
       http: { port: 8080, paths: ['/health', '/healthz', '/metrics'] },
@@ -124,13 +130,14 @@ export const nvcfServices: NvcfService[] = [
     chart: 'helm-nvcf-ess-api',
     release: 'ess-api',
     serviceAccount: 'ess-api',
+    program: 'ess-api',
     services: { 'ess-api': ['http', 'metrics'] },
     listen: {
       http: { port: 8080, paths: ['/health', '/health/readiness', '/health/liveness'] },
       metrics: { port: 9464, paths: ['/metrics'] },
     },
     readiness: { path: '/health/readiness', port: 8080 },
-    liveness: { path: '/health/liveness', port: 8080 },
+    liveness: { path: '/health/liveness', port: 8080, failureThreshold: 6 },
     startup: { path: '/health/liveness', port: 8080, failureThreshold: 910 },
   },
   {
