@@ -6,7 +6,7 @@ import { decryptBackup } from '../../keys/backup.ts';
 import type { BackupContent } from '../../keys/backup-content.ts';
 import { parseBackup } from '../../keys/backup-content.ts';
 import type { MekDocument } from '../../keys/mek-document.ts';
-import { realWork } from '../real-work.ts';
+import { held } from '../held.ts';
 import { parseProtected } from './document.ts';
 import type { Problem } from './target.ts';
 import { secretOf } from './target.ts';
@@ -58,7 +58,7 @@ export async function decrypt(
   bytes: Uint8Array,
   { identity, passphrase }: BackupKeys,
 ): Promise<Awaited<ReturnType<typeof decryptBackup>>> {
-  return await realWork(ctx, () =>
+  return await held(ctx, () =>
     passphrase === undefined
       ? secretOf('identity', identity).revealText((text) => decryptBackup(bytes, { identity: text }))
       : secretOf('passphrase', passphrase).revealText((text) => decryptBackup(bytes, { passphrase: text })),

@@ -10,8 +10,8 @@ import type { MekBackupOutputs, MekBackupWith } from '../../generated/types.ts';
 import type { BackupRecipients } from '../../keys/backup.ts';
 import { encryptBackup } from '../../keys/backup.ts';
 import { backupContent } from '../../keys/backup-content.ts';
+import { held } from '../held.ts';
 import { asJson, observeOrUnknown } from '../kubectl/observing.ts';
-import { realWork } from '../real-work.ts';
 import type { OpenBackup } from './backup-file.ts';
 import {
   decrypt,
@@ -194,7 +194,7 @@ async function contentOf(
 async function encrypted(ctx: ReadContext, input: MekBackupWith, plain: Uint8Array): Promise<Uint8Array> {
   const { passphrase, recipients = [] } = input;
   const encrypt = (to: BackupRecipients) => encryptBackup(plain, to);
-  const made = await realWork(ctx, () =>
+  const made = await held(ctx, () =>
     passphrase === undefined
       ? encrypt({ recipients })
       : secretOf('passphrase', passphrase).revealText((text) => encrypt({ passphrase: text })),
