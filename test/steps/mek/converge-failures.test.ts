@@ -122,7 +122,12 @@ describe('what is observed of a convergence', () => {
     made.stop.abort();
     await done;
     expect(made.cluster.writes).toEqual(['patch deployments/keys']);
-    expect(await made.look()).toMatchObject({ state: 'not-applied', partial: true });
+    const later = { ...made.ctx, signal: new AbortController().signal };
+    const using = input({ consumers: [apiKeys, ess] });
+    expect(await converge.observe(using, made.before, later)).toMatchObject({
+      state: 'not-applied',
+      partial: true,
+    });
   });
 
   test('a resume knows its own restart and does not restart again', async () => {
