@@ -1,3 +1,4 @@
+import { Secret } from '../../engine/secret.ts';
 import type {
   ChangeStepType,
   Observation,
@@ -176,24 +177,21 @@ async function requireDecryptable(ctx: ReadContext, input: MekBackupWith): Promi
   requireKey(input);
   // A passphrase fits by itself, and costs a second each time.
   if (input.passphrase !== undefined) return;
-  const decrypted = await decrypt(ctx, await encrypted(ctx, input, new TextEncoder().encode('trial')), input);
+  const decrypted = await decrypt(ctx, await encrypted(ctx, input, Secret.fromText('trial', 'trial')), input);
   if (!decrypted.ok) throw unproven(input, decrypted.problem);
 }
 
-async function contentOf(
-  ctx: ReadContext,
-  { bao, version, createdTime, data }: OpenDocument,
-): Promise<Uint8Array> {
+async function contentOf(ctx: ReadContext, open: OpenDocument): Promise<Secret> {
+  const { bao, version, createdTime, data } = open;
   const { uid } = await ctx.services.kubernetes.identity();
   const { mount, path } = bao.at;
-  return data.reveal((bytes) =>
-    backupContent({ cluster: uid, mount, path, version, createdTime, data: bytes }),
-  );
+  const origin = { cluster: uid, mount, path, version, createdTime };
+  return data.reveal((bytes) => new Secret('backup', backupContent({ ...origin, data: bytes })));
 }
 
-async function encrypted(ctx: ReadContext, input: MekBackupWith, plain: Uint8Array): Promise<Uint8Array> {
+async function encrypted(ctx: ReadContext, input: MekBackupWith, plain: Secret): Promise<Uint8Array> {
   const { passphrase, recipients = [] } = input;
-  const encrypt = (to: BackupRecipients) => encryptBackup(plain, to);
+  const encrypt = (to: BackupRecipients) => plain.reveal((bytes) => encryptBackup(bytes, to));
   const made = await held(ctx, () =>
     passphrase === undefined
       ? encrypt({ recipients })
@@ -231,13 +229,14 @@ function same(one: Uint8Array, other: Uint8Array): boolean {
 }
 
 /** How a backup is not the copy of a version, byte by byte. */
-function differs({ content }: OpenBackup, { version, data, bao }: OpenDocument): string | undefined {
-  if (content.version !== version) return `it holds version ${content.version}, not ${version}`;
-  if (content.mount !== bao.at.mount || content.path !== bao.at.path)
-    return `it is of ${content.mount}/${content.path}`;
-  return data.reveal((bytes) => same(bytes, content.data))
-    ? undefined
-    : `the decrypted copy is not version ${version} byte by byte`;
+function differs(
+  { origin, data }: OpenBackup,
+  { version, data: stored, bao }: OpenDocument,
+): string | undefined {
+  if (origin.version !== version) return `it holds version ${origin.version}, not ${version}`;
+  if (origin.mount !== bao.at.mount || origin.path !== bao.at.path)
+    return `it is of ${origin.mount}/${origin.path}`;
+  return data.equals(stored) ? undefined : `the decrypted copy is not version ${version} byte by byte`;
 }
 
 async function outputsOf(
@@ -245,10 +244,10 @@ async function outputsOf(
   input: MekBackupWith,
   made: OpenBackup,
 ): Promise<MekBackupOutputs> {
-  const { document, sha256, bytes, content } = made;
+  const { document, sha256, bytes, origin } = made;
   const proof = await provenKey(ctx, input, document);
   if (!proof.ok) throw unproven(input, proof.problem, proof.details);
-  const { version } = content;
+  const { version } = origin;
   const kids = document.keys.map(({ kid }) => kid);
   return { file: input.file, sha256, bytes, version, kids, provenWith: proof.provenWith };
 }
