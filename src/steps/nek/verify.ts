@@ -2,6 +2,7 @@ import type { ReadContext, ReadStepType } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { NekVerifyOutputs, NekVerifyWith } from '../../generated/types.ts';
 import type { NekReadSession } from '../../services/nek-store.ts';
+import { held } from '../held.ts';
 import { cassandraSession } from '../mek/session.ts';
 import { outOfTime } from '../out-of-time.ts';
 import { nekAccess, nekPlaceProblems, nekResources } from './place.ts';
@@ -31,7 +32,8 @@ export const verify: ReadStepType<NekVerifyWith, NekVerifyOutputs> = {
       const seed = input.seed ?? `${ctx.runId}/${ctx.instance}`;
       const sample = createSample(input.sample ?? 10_000, seed);
       const failures = await collect(ctx, session, sample);
-      const proven = await prove(ctx, await createVerifier({ masterKeys, active }), sample);
+      const verifier = await held(ctx, () => createVerifier({ masterKeys, active }));
+      const proven = await prove(ctx, verifier, sample);
       failures.push(...proven.failures);
       return answer(input, failures, {
         kid: active,
@@ -71,18 +73,20 @@ async function collect(ctx: ReadContext, session: NekReadSession, sample: NekSam
   return failures;
 }
 
-async function prove(
-  ctx: ReadContext,
-  verifier: Verifier,
-  sample: NekSample,
-): Promise<{ readonly checked: number; readonly waiting: number; readonly failures: readonly Failure[] }> {
+interface Proven {
+  readonly checked: number;
+  readonly waiting: number;
+  readonly failures: readonly Failure[];
+}
+
+async function prove(ctx: ReadContext, verifier: Verifier, sample: NekSample): Promise<Proven> {
   const chosen = sample.chosen();
   const failures: Failure[] = [];
   let waiting = 0;
   for (let start = 0; start < chosen.length; start += atOnce) {
     if (ctx.signal.aborted) throw outOfTime(ctx, `Only ${start} of ${chosen.length} were opened in time.`);
     const group = chosen.slice(start, start + atOnce);
-    const verdicts = await Promise.all(group.map((rows) => verifier.judge(rows)));
+    const verdicts = await held(ctx, () => Promise.all(group.map((rows) => verifier.judge(rows))));
     for (const [index, verdict] of verdicts.entries()) {
       const row = group[index]?.[0];
       if (verdict.state === 'waiting') waiting += 1;

@@ -146,6 +146,27 @@ describe('nek.rotate', () => {
     expect(await rotate.observe(input, whole.before, calm)).toMatchObject({ state: 'not-applied' });
   });
 
+  test('a lost answer of the API server is looked up, not taken for a failure', async () => {
+    const made = rig();
+    const whole = await captured(rotate, input, made.ctx);
+    let writes = 0;
+    made.cluster.hooks = {
+      afterWrite: (object, cluster) => {
+        rollOut(cluster, object);
+        writes += 1;
+        if (writes === 1) throw failure(undefined, 'ServiceUnavailable', 'the connection broke');
+      },
+    };
+    const life = async () => {
+      await made.time.sleep(60_000, whole.signal);
+      for (const namespace of ['a', 'b']) makeKey(made, namespace);
+    };
+    const [outputs] = await Promise.all([rotate.run(input, whole), life()]);
+    expect(outputs.rotated).toHaveLength(2);
+    expect(made.cluster.writes).toHaveLength(2);
+    expect(envOf(made)).toEqual(given);
+  });
+
   test('looks on while Cassandra is away', async () => {
     const made = rig();
     const whole = await captured(rotate, input, made.ctx);
