@@ -1,6 +1,7 @@
 import type { AnyStepType, StepRegistry } from '../engine/step-type.ts';
 import { status } from './bao/status.ts';
 import { stepDown } from './bao/step-down.ts';
+import { probe } from './ess/probe.ts';
 import { approve } from './flow/approve.ts';
 import { note } from './flow/note.ts';
 import { wait } from './flow/wait.ts';
@@ -36,6 +37,7 @@ import { retire } from './mek/retire.ts';
 import { check as metricsCheck } from './metrics/check.ts';
 import { census as nekCensus } from './nek/census.ts';
 import { reencrypt as nekReencrypt } from './nek/reencrypt.ts';
+import { rotate as nekRotate } from './nek/rotate.ts';
 import { verify as nekVerify } from './nek/verify.ts';
 
 const all: readonly AnyStepType[] = [
@@ -58,6 +60,7 @@ const all: readonly AnyStepType[] = [
   stepDown,
   nekCensus,
   nekReencrypt,
+  nekRotate,
   nekVerify,
   inspect,
   mekLoaded,
@@ -69,6 +72,7 @@ const all: readonly AnyStepType[] = [
   censusApiKeys,
   restore,
   repair,
+  probe,
   httpCheck,
   metricsCheck,
   inventoryServices,
