@@ -6,6 +6,7 @@ import { decryptBackup } from '../../keys/backup.ts';
 import type { BackupContent } from '../../keys/backup-content.ts';
 import { parseBackup } from '../../keys/backup-content.ts';
 import type { MekDocument } from '../../keys/mek-document.ts';
+import { computed } from '../../services/clock.ts';
 import { parseProtected } from './document.ts';
 import type { Problem } from './target.ts';
 import { secretOf } from './target.ts';
@@ -95,7 +96,7 @@ export async function openBackup(
   | { readonly ok: true; readonly backup: OpenBackup }
   | { readonly ok: false; readonly problem: string; readonly details: readonly string[] }
 > {
-  const decrypted = await decrypt(bytes, keys);
+  const decrypted = await computed(ctx.services.clock, () => decrypt(bytes, keys));
   if (!decrypted.ok) return { ...decrypted, details: [] };
   const parsed = parseBackup(decrypted.plain);
   if (!parsed.ok) return { ...parsed, details: [] };

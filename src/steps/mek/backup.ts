@@ -4,6 +4,7 @@ import type { MekBackupOutputs, MekBackupWith } from '../../generated/types.ts';
 import type { BackupRecipients } from '../../keys/backup.ts';
 import { encryptBackup } from '../../keys/backup.ts';
 import { backupContent } from '../../keys/backup-content.ts';
+import { computed } from '../../services/clock.ts';
 import { asJson, observeOrUnknown } from '../kubectl/observing.ts';
 import type { OpenBackup } from './backup-file.ts';
 import {
@@ -89,7 +90,8 @@ export const backup: ChangeStepType<MekBackupWith, MekBackupOutputs> = {
     const { version } = captured<State>(ctx);
     const open = await openDocument(ctx, input.openbao);
     await requireVersion(ctx, open, version);
-    const bytes = await encrypted(input, await contentOf(ctx, open));
+    const content = await contentOf(ctx, open);
+    const bytes = await computed(ctx.services.clock, () => encrypted(input, content));
     await write(ctx, input.file, bytes);
     // From here on the file is what counts, as it lies on the disk.
     const found = await readBackupFile(ctx, input.file);
@@ -151,7 +153,7 @@ async function prepared(input: MekBackupWith, ctx: ReadContext) {
       outcome: 'not-applied',
       hint: problem.hint ?? 'recipients with identity, or passphrase.',
     });
-  await requireDecryptable(input);
+  await computed(ctx.services.clock, () => requireDecryptable(input));
   if (await fileExists(ctx, input.file)) throw exists(input.file);
   const bao = await connect(ctx, input.openbao);
   const mount = await requireVersioned(ctx, bao, bao.at);

@@ -1,6 +1,7 @@
 import type { ReadContext, ReadStepType } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { NekVerifyOutputs, NekVerifyWith } from '../../generated/types.ts';
+import { computed } from '../../services/clock.ts';
 import type { NekReadSession } from '../../services/nek-store.ts';
 import { cassandraSession, onStore } from '../mek/session.ts';
 import { outOfTime } from '../out-of-time.ts';
@@ -32,7 +33,9 @@ export const verify: ReadStepType<NekVerifyWith, NekVerifyOutputs> = {
       const seed = input.seed ?? `${ctx.runId}/${ctx.instance}`;
       const sample = createSample(input.sample ?? 10_000, seed);
       const failures = await collect(ctx, session, sample);
-      const proven = await prove(ctx, await createVerifier({ masterKeys, active }), sample);
+      const proven = await computed(ctx.services.clock, async () =>
+        prove(ctx, await createVerifier({ masterKeys, active }), sample),
+      );
       failures.push(...proven.failures);
       return answer(input, failures, {
         kid: active,
