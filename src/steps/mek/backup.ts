@@ -64,14 +64,16 @@ export const backup: ChangeStepType<MekBackupWith, MekBackupOutputs> = {
   async predict(input, ctx) {
     const { open, notes } = await prepared(input, ctx);
     const { keys, privateJwks } = open.document;
-    const to = input.recipients === undefined ? 'a passphrase' : `${input.recipients.length} recipients`;
+    const { length } = input.recipients ?? [];
+    const recipients = length === 1 ? 'one recipient' : `${length} recipients`;
+    const to = input.recipients === undefined ? 'a passphrase' : recipients;
     return {
       predictable: true,
       changes: true,
       diff: [
         {
           path: input.file,
-          after: `version ${open.version}: ${keys.length} keys, ${privateJwks.length} private_jwks, encrypted to ${to}`,
+          after: `version ${open.version}: ${keys.length} in keys, ${privateJwks.length} in private_jwks, encrypted to ${to}`,
         },
       ],
       outputs: { file: input.file, version: open.version, kids: keys.map(({ kid }) => kid) },
