@@ -6,7 +6,6 @@ import { decryptBackup } from '../../keys/backup.ts';
 import type { BackupContent } from '../../keys/backup-content.ts';
 import { parseBackup } from '../../keys/backup-content.ts';
 import type { MekDocument } from '../../keys/mek-document.ts';
-import { held } from '../held.ts';
 import { parseProtected } from './document.ts';
 import type { Problem } from './target.ts';
 import { secretOf } from './target.ts';
@@ -56,15 +55,12 @@ export function requireKey(keys: BackupKeys): void {
 
 /** The plain content of encrypted bytes, or why there is none. Names neither key. */
 export async function decrypt(
-  ctx: ReadContext,
   bytes: Uint8Array,
   { identity, passphrase }: BackupKeys,
 ): Promise<Awaited<ReturnType<typeof decryptBackup>>> {
-  return await held(ctx, () =>
-    passphrase === undefined
-      ? secretOf('identity', identity).revealText((text) => decryptBackup(bytes, { identity: text }))
-      : secretOf('passphrase', passphrase).revealText((text) => decryptBackup(bytes, { passphrase: text })),
-  );
+  return await (passphrase === undefined
+    ? secretOf('identity', identity).revealText((text) => decryptBackup(bytes, { identity: text }))
+    : secretOf('passphrase', passphrase).revealText((text) => decryptBackup(bytes, { passphrase: text })));
 }
 
 /** Undefined when no file is there. */
@@ -99,7 +95,7 @@ export async function openBackup(
   | { readonly ok: true; readonly backup: OpenBackup }
   | { readonly ok: false; readonly problem: string; readonly details: readonly string[] }
 > {
-  const decrypted = await decrypt(ctx, bytes, keys);
+  const decrypted = await decrypt(bytes, keys);
   if (!decrypted.ok) return { ...decrypted, details: [] };
   const parsed = parseBackup(decrypted.plain);
   if (!parsed.ok) return { ...parsed, details: [] };

@@ -11,7 +11,6 @@ import type { MekBackupOutputs, MekBackupWith } from '../../generated/types.ts';
 import type { BackupRecipients } from '../../keys/backup.ts';
 import { encryptBackup } from '../../keys/backup.ts';
 import { backupContent } from '../../keys/backup-content.ts';
-import { held } from '../held.ts';
 import { asJson, observeOrUnknown } from '../kubectl/observing.ts';
 import type { OpenBackup } from './backup-file.ts';
 import {
@@ -99,7 +98,7 @@ export const backup: ChangeStepType<MekBackupWith, MekBackupOutputs> = {
     const { version } = captured<State>(ctx);
     const open = await openDocument(ctx, input.openbao);
     await requireVersion(ctx, open, version);
-    const bytes = await encrypted(ctx, input, await contentOf(ctx, open));
+    const bytes = await encrypted(input, await contentOf(ctx, open));
     await write(ctx, input.file, bytes);
     // From here on the file is what counts, as it lies on the disk.
     const found = await readBackupFile(ctx, input.file);
@@ -161,7 +160,7 @@ async function prepared(input: MekBackupWith, ctx: ReadContext) {
       outcome: 'not-applied',
       hint: problem.hint ?? 'recipients with identity, or passphrase.',
     });
-  await requireDecryptable(ctx, input);
+  await requireDecryptable(input);
   if (await fileExists(ctx, input.file)) throw exists(input.file);
   const bao = await connect(ctx, input.openbao);
   const mount = await requireVersioned(ctx, bao, bao.at);
@@ -173,11 +172,11 @@ async function prepared(input: MekBackupWith, ctx: ReadContext) {
 }
 
 /** That the identity fits a recipient is tried on nothing of value, before anything is read. */
-async function requireDecryptable(ctx: ReadContext, input: MekBackupWith): Promise<void> {
+async function requireDecryptable(input: MekBackupWith): Promise<void> {
   requireKey(input);
   // A passphrase fits by itself, and costs a second each time.
   if (input.passphrase !== undefined) return;
-  const decrypted = await decrypt(ctx, await encrypted(ctx, input, Secret.fromText('trial', 'trial')), input);
+  const decrypted = await decrypt(await encrypted(input, Secret.fromText('trial', 'trial')), input);
   if (!decrypted.ok) throw unproven(input, decrypted.problem);
 }
 
@@ -189,14 +188,12 @@ async function contentOf(ctx: ReadContext, open: OpenDocument): Promise<Secret> 
   return data.reveal((bytes) => new Secret('backup', backupContent({ ...origin, data: bytes })));
 }
 
-async function encrypted(ctx: ReadContext, input: MekBackupWith, plain: Secret): Promise<Uint8Array> {
+async function encrypted(input: MekBackupWith, plain: Secret): Promise<Uint8Array> {
   const { passphrase, recipients = [] } = input;
   const encrypt = (to: BackupRecipients) => plain.reveal((bytes) => encryptBackup(bytes, to));
-  const made = await held(ctx, () =>
-    passphrase === undefined
-      ? encrypt({ recipients })
-      : secretOf('passphrase', passphrase).revealText((text) => encrypt({ passphrase: text })),
-  );
+  const made = await (passphrase === undefined
+    ? encrypt({ recipients })
+    : secretOf('passphrase', passphrase).revealText((text) => encrypt({ passphrase: text })));
   if (made.ok) return made.bytes;
   throw new StepError('backup-recipients', made.problem, { outcome: 'not-applied' });
 }
