@@ -4,7 +4,16 @@ import path from 'node:path';
 import { stackFolder, statePath } from './paths.ts';
 
 const folders = ['manifests', 'doubles', 'doubles/lib', 'doubles/ess'];
-const files = ['cassandra', 'content', 'key-format', 'key-rows', 'keyspaces', 'openbao-content', 'seed-data'];
+const files = [
+  'cassandra',
+  'content',
+  'key-format',
+  'key-rows',
+  'keyspaces',
+  'jwt-plugin',
+  'openbao-content',
+  'seed-data',
+];
 
 /** Hash of the sources that decide what a new cluster holds. */
 export function fingerprint(): string {
