@@ -2,9 +2,12 @@ import type { Clock } from './clock.ts';
 import { createSystemClock } from './clock-system.ts';
 import type { FileReader } from './files.ts';
 import { createFileReader } from './files-node.ts';
+import type { HelmWriter } from './helm.ts';
+import { createHelm } from './helm-cli.ts';
 import type { HttpClient } from './http.ts';
 import { createHttpClient } from './http-fetch.ts';
 import type { KubernetesWriter } from './kubernetes.ts';
+import { type ResolvedContext, resolveContext } from './kubernetes-config.ts';
 import { createKubernetes } from './kubernetes-real.ts';
 import type { OpenBaoWriter } from './openbao.ts';
 import { createOpenBao } from './openbao-http.ts';
@@ -38,6 +41,7 @@ export interface RealServices {
   readonly clock: Clock;
   readonly directory: ServiceDirectory;
   readonly files: FileReader;
+  readonly helm: HelmWriter;
   readonly http: HttpClient;
   readonly kubernetes: KubernetesWriter;
   readonly openbao: OpenBaoWriter;
@@ -50,19 +54,30 @@ export function createRealServices(options: RealServicesOptions): RealServices {
   const environment = forPlugins(options.environment);
   const clock = createSystemClock();
   const process = createProcessRunner({ environment: options.environment, kill: options.kill });
-  const kubernetes = createKubernetes({
+  const where = {
     kubeconfig: options.kubeconfig,
     kubeconfigVariable: options.environment.KUBECONFIG,
     home: options.environment.HOME,
     context: options.context,
-    clock,
-    process,
-    environment,
-  });
+  };
+  // Helm and the API client work in one context, whatever happens to the kubeconfig meanwhile.
+  const context = once(() => resolveContext(where));
+  const kubernetes = createKubernetes({ ...where, resolved: context, clock, process, environment });
   return {
     clock,
     directory: createServiceDirectory(options.inventory, kubernetes),
     files: createFileReader(),
+    helm: createHelm({
+      process,
+      context,
+      environment: options.environment,
+      workspace: {
+        pid: options.pid,
+        kill: options.kill,
+        now: () => clock.now(),
+        folder: options.environment.XDG_RUNTIME_DIR || undefined,
+      },
+    }),
     http: createHttpClient(kubernetes),
     kubernetes,
     openbao: createOpenBao({
@@ -75,6 +90,18 @@ export function createRealServices(options: RealServicesOptions): RealServices {
       interactive: options.interactive,
       interrupt: () => options.kill(options.pid, 'SIGINT'),
     }),
+  };
+}
+
+/** The same answer every time; a failure is tried again. */
+function once(get: () => Promise<ResolvedContext>): () => Promise<ResolvedContext> {
+  let pending: Promise<ResolvedContext> | undefined;
+  return () => {
+    pending ??= get().catch((cause: unknown) => {
+      pending = undefined;
+      throw cause;
+    });
+    return pending;
   };
 }
 
