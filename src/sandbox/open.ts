@@ -10,6 +10,7 @@ import type { Services } from '../services/services.ts';
 import { OPERATOR } from './authorization.ts';
 import { type SandboxControl, sandboxControl } from './control.ts';
 import type { Fault, FaultPlan } from './faults.ts';
+import { type HelmClients, sandboxHelm } from './helm/service.ts';
 import { sandboxHttp } from './http.ts';
 import { inputsFor } from './inputs.ts';
 import { sandboxKubernetes } from './kubernetes.ts';
@@ -68,6 +69,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
     ...(options.beforeJump === undefined ? {} : { beforeJump: options.beforeJump }),
   });
   const files = options.files ?? createFileReader();
+  const helmClients: HelmClients = new Map();
   const servicesFor = (instance: string | undefined): Services => {
     const caller = { instance, who: OPERATOR };
     const kubernetes = sandboxKubernetes(machine, caller);
@@ -75,6 +77,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
       clock: machine.clock,
       directory: createServiceDirectory(options.inventory ?? [], kubernetes),
       files,
+      helm: sandboxHelm(machine, caller, helmClients),
       http: sandboxHttp(machine, kubernetes),
       kubernetes,
       openbao: sandboxOpenBao(machine, kubernetes, caller),
@@ -104,7 +107,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
         text: (question, signal) => held(prompt.text(question, signal)),
       };
     },
-    control: sandboxControl(machine),
+    control: sandboxControl(machine, helmClients),
     close: () => machine.close(),
   };
 }

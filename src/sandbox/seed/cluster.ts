@@ -1,6 +1,7 @@
 import { kinds } from '../../services/kubernetes.ts';
 import { createObject } from '../api.ts';
 import { otherKinds } from '../catalog.ts';
+import { seedReleases } from '../helm/seed.ts';
 import { timestamp } from '../objects.ts';
 import type { Fields } from '../patch.ts';
 import type { World } from '../world.ts';
@@ -90,5 +91,6 @@ export function seedCluster(world: World, given: { readonly nvcaOperator: boolea
   }
   world.timeline.advance(world.epoch);
   for (const event of world.store.all(kinds.events)) world.store.remove(kinds.events, event);
+  seedReleases(world, { ...given, installed: world.epoch - AGE });
   world.store.compact();
 }
