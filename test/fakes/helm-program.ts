@@ -1,6 +1,8 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { Command, CommandResult } from '../../src/services/process.ts';
+import { HelmError, type HelmTarget, type HelmWriter } from '../../src/services/helm.ts';
+import { createHelm } from '../../src/services/helm-cli.ts';
+import type { Command, CommandResult, ProcessRunner } from '../../src/services/process.ts';
 import { FakePrograms } from './fake-program.ts';
 
 export interface HelmRunSeen {
@@ -109,3 +111,57 @@ export const upgraded = {
   version: 3,
   chart: { metadata: { name: 'web', version: '1.0.1', apiVersion: 'v2', appVersion: '1.0' } },
 };
+
+/** The real adapter over a fake program; its private folders are made below `folder`. */
+export function helmOver(
+  process: ProcessRunner,
+  folder: string,
+  environment: Readonly<Record<string, string>> = {},
+): HelmWriter {
+  return createHelm({
+    process,
+    context: async () => ({
+      context: 'prod',
+      server: 'https://api.test:6443',
+      serverName: undefined,
+      proxyUrl: undefined,
+      ca: Buffer.from('the ca'),
+      cert: undefined,
+      key: undefined,
+      user: { name: 'me', token: 'token-canary' },
+    }),
+    environment,
+    workspace: { pid: 4242, kill: () => false, now: () => 0, folder },
+  });
+}
+
+export const at = { namespace: 'helm-test', release: 'web' };
+export const never = new AbortController().signal;
+export const digest = `sha256:${'a'.repeat(64)}`;
+export const target: HelmTarget = {
+  ...at,
+  chart: 'oci://registry.test/charts/web',
+  version: '1.0.1',
+  values: 'reuse',
+};
+export const run = { signal: never, onStart: async () => undefined, timeout: 300_000 };
+
+export function json(value: unknown): Partial<CommandResult> {
+  return { stdout: `${JSON.stringify(value)}\n` };
+}
+
+/** Answers for a chart that can be fetched. */
+export const fetched = {
+  pull: pulled(digest),
+  'show chart': { stdout: 'apiVersion: v2\nname: web\nversion: 1.0.1\nappVersion: "1.0"\n' },
+};
+
+/** The failure of a call; one of another kind, or none, fails the test. */
+export async function failureOf(call: Promise<unknown>): Promise<HelmError> {
+  const failure = await call.then(
+    () => new Error('it did not fail'),
+    (cause: unknown) => cause,
+  );
+  if (failure instanceof HelmError) return failure;
+  throw failure;
+}
