@@ -73,7 +73,7 @@ export function judgeRollback(base: Base & { readonly to: number }, sight: Sight
   const done = sight.history.some(
     (entry) =>
       entry.revision > base.newest &&
-      entry.status === 'superseded' &&
+      (entry.status === 'superseded' || entry.status === 'deployed') &&
       originOf(sight.history, entry.revision) === base.to,
   );
   if (isOurRollback(base, sight)) return done ? halfBack(newest, sight) : unfinished(newest, sight);
