@@ -1,12 +1,13 @@
 import type { JsonObject } from '../../src/engine/json.ts';
 import { openSandbox } from '../../src/sandbox/open.ts';
 import { kinds } from '../../src/services/kubernetes.ts';
-import { helmContract } from './helm.ts';
+import { type HelmWorld, helmContract } from './helm.ts';
+import { helmStepsContract } from './helm-steps.ts';
 
 const never = new AbortController().signal;
 const deployment = (name: string) => ({ kind: kinds.deployments, namespace: 'nvcf', name });
 
-helmContract('sandbox', async () => {
+async function simulated(): Promise<HelmWorld> {
   let sandbox = openSandbox({ seed: 11 });
   await sandbox.services.clock.sleep(600_000, never);
   return {
@@ -16,6 +17,7 @@ helmContract('sandbox', async () => {
       const chart = 'oci://registry.sandbox/nvcf/helm-nvcf-invocation-service';
       return {
         helm: sandbox.services.helm,
+        services: sandbox.services,
         at: { namespace: 'nvcf', release: 'invocation-service' },
         chart: 'helm-nvcf-invocation-service',
         version: '1.5.6',
@@ -40,4 +42,7 @@ helmContract('sandbox', async () => {
     },
     patience: 120_000,
   };
-});
+}
+
+helmContract('sandbox', simulated);
+helmStepsContract('sandbox', simulated);

@@ -2,10 +2,13 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { Secret } from '../../src/engine/secret.ts';
 import { type HelmChartRef, HelmError, type HelmWriter, type ReleaseRef } from '../../src/services/helm.ts';
 import type { ChildIdentity } from '../../src/services/process.ts';
+import type { Services } from '../../src/services/services.ts';
 
 /** A release of a Deployment, deployed once, and what can be made of it. */
 export interface HelmSample {
   readonly helm: HelmWriter;
+  /** For steps on this release: its cluster, its Helm, its time. */
+  readonly services: Pick<Services, 'clock' | 'helm' | 'kubernetes'>;
   readonly at: ReleaseRef;
   readonly chart: string;
   readonly version: string;

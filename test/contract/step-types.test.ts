@@ -63,7 +63,7 @@ describe('the registry', () => {
 
   test('has every type that the catalogue promises', () => {
     const promised =
-      'kubectl.rollout-restart kubectl.rollout-status kubectl.rollout-undo kubectl.scale kubectl.set-env kubectl.patch kubectl.apply kubectl.delete-pod kubectl.wait kubectl.get kubectl.pods kubectl.logs kubectl.describe kubectl.events kubectl.exec bao.status bao.step-down http.check metrics.check exec approve wait note';
+      'kubectl.rollout-restart kubectl.rollout-status kubectl.rollout-undo kubectl.scale kubectl.set-env kubectl.patch kubectl.apply kubectl.delete-pod kubectl.wait kubectl.get kubectl.pods kubectl.logs kubectl.describe kubectl.events kubectl.exec bao.status bao.step-down helm.list helm.status helm.history helm.get-values helm.diff helm.upgrade helm.rollback http.check metrics.check exec approve wait note';
     expect(promised.split(' ').filter((name) => !steps.has(name))).toEqual([]);
   });
 });

@@ -10,7 +10,8 @@ import { type KubernetesWriter, kinds } from '../../src/services/kubernetes.ts';
 import { resolveContext } from '../../src/services/kubernetes-config.ts';
 import { createKubernetes } from '../../src/services/kubernetes-real.ts';
 import { createProcessRunner } from '../../src/services/process-node.ts';
-import { type HelmSample, helmContract, helmFailureOf } from '../contract/helm.ts';
+import { type HelmSample, type HelmWorld, helmContract, helmFailureOf } from '../contract/helm.ts';
+import { helmStepsContract } from '../contract/helm-steps.ts';
 import { sendSignal } from '../fakes/send-signal.ts';
 import { ensureUp } from './control.ts';
 import { type HelmSamples, helmSamples, sampleChart } from './helm-sample.ts';
@@ -21,6 +22,7 @@ const never = new AbortController().signal;
 let samples: HelmSamples;
 let kubernetes: KubernetesWriter;
 let helm: HelmWriter;
+const clock = createSystemClock();
 let count = 0;
 
 beforeAll(async () => {
@@ -28,7 +30,6 @@ beforeAll(async () => {
   samples = await helmSamples(kubeconfig);
   const environment = { ...process.env, PATH: `${samples.bin}${path.delimiter}${process.env.PATH}` };
   const runner = createProcessRunner({ kill: sendSignal, environment });
-  const clock = createSystemClock();
   kubernetes = createKubernetes({ kubeconfig, clock, process: runner, environment: {} });
   helm = createHelm({
     process: runner,
@@ -52,6 +53,7 @@ async function sample(): Promise<HelmSample> {
   const chart = (version: string) => ({ chart: samples.chart(version), version });
   return {
     helm,
+    services: { clock, helm, kubernetes },
     at: { namespace, release },
     chart: sampleChart,
     version: '1.0.0',
@@ -67,7 +69,7 @@ async function sample(): Promise<HelmSample> {
   };
 }
 
-helmContract('real releases', async () => ({
+const real = async (): Promise<HelmWorld> => ({
   sample,
   kill: ({ pid }) => {
     process.kill(pid, 'SIGKILL');
@@ -76,7 +78,10 @@ helmContract('real releases', async () => ({
     while (!(await seen())) await pause(100);
   },
   patience: 15_000,
-}));
+});
+
+helmContract('real releases', real);
+helmStepsContract('real releases', real);
 
 describe('charts of a registry', () => {
   let registry: OciRegistry;

@@ -41,11 +41,12 @@ export function seededReleases(): readonly (readonly SeededService[])[] {
   return [...releases.values()];
 }
 
-/** Every version of a chart that the registry has: the pinned one, the next, one whose pods crash, one whose hook fails, the next minor. */
+/** Every version of a chart that the registry has: an older one, the pinned one, the next, one whose pods crash, one whose hook fails, the next minor. */
 function versionsOf(pin: string): readonly (readonly [string, Flavour])[] {
   const [, v = '', major = '0', minor = '0', patch = '0'] = /^(v?)(\d+)\.(\d+)\.(\d+)$/.exec(pin) ?? [];
   const next = (by: number) => `${v}${major}.${minor}.${Number(patch) + by}`;
   return [
+    ...(patch === '0' ? [] : [[next(-1), 'good'] as const]),
     [pin, 'good'],
     [next(1), 'good'],
     [next(2), 'unready'],
@@ -57,8 +58,11 @@ function versionsOf(pin: string): readonly (readonly [string, Flavour])[] {
 /** Tag of the image that a version of the chart installs. */
 function tagOf(service: SeededService, version: string): string {
   const tag = service.image.slice(service.image.indexOf(':') + 1);
-  const index = versionsOf(pinnedVersion(service.release)).findIndex(([known]) => known === version);
-  return tag.replace(/\d+$/, (last) => String(Number(last) + Math.max(0, index)));
+  const pin = pinnedVersion(service.release);
+  const known = versionsOf(pin).map(([name]) => name);
+  const newer = known.indexOf(version) - known.indexOf(pin);
+  if (newer < 0) return `${tag}-rc.1`;
+  return tag.replace(/\d+$/, (last) => String(Number(last) + newer));
 }
 
 /** The chart of a release at a version; undefined when the registry does not have it. */
@@ -82,6 +86,13 @@ export function chartOf(services: readonly SeededService[], version: string): Ch
 export function findChart(reference: string, version: string): Chart | undefined {
   const services = seededReleases().find(([main]) => reference === `${REGISTRY}/${main?.chart}`);
   return services === undefined ? undefined : chartOf(services, version);
+}
+
+/** The version before the pinned one, where there is one. */
+export function earlierVersion(release: string): string | undefined {
+  const pin = pinnedVersion(release);
+  const known = versionsOf(pin).map(([name]) => name);
+  return known[known.indexOf(pin) - 1];
 }
 
 /** What an operator would have given at the installation. */

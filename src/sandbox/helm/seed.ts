@@ -3,7 +3,7 @@ import { timestamp } from '../objects.ts';
 import { Random } from '../random.ts';
 import { pinnedVersion } from '../seed/pins.ts';
 import type { World } from '../world.ts';
-import { chartOf, render, seededReleases, seededValues } from './charts.ts';
+import { chartOf, earlierVersion, render, seededReleases, seededValues } from './charts.ts';
 import { contentOf, objectsOf, type ReleaseRecord, toSecret } from './records.ts';
 
 /**
@@ -28,25 +28,30 @@ export function seedReleases(
   for (const services of seededReleases()) {
     const [main] = services;
     if (main === undefined || (main.release === 'nvca-operator' && !given.nvcaOperator)) continue;
-    const chart = chartOf(services, pinnedVersion(main.release));
-    if (chart === undefined) continue;
+    // The API was upgraded once: there is something to roll back to.
+    const earlier = main.release === 'api' ? earlierVersion(main.release) : undefined;
+    const revisions = [...(earlier === undefined ? [] : [earlier]), pinnedVersion(main.release)];
     const values = seededValues(services, world.seed);
-    const content = contentOf(chart, values, render(chart, values));
-    const record: ReleaseRecord = {
-      name: main.release,
-      namespace: main.namespace,
-      version: 1,
-      info: {
-        first_deployed: now,
-        last_deployed: now,
-        deleted: '',
-        description: 'Install complete',
-        status: 'deployed',
-      },
-      ...content,
-      labels: {},
-    };
-    for (const object of objectsOf(record)) if (object.kind === 'Secret') put(object);
-    put(toSecret(record));
+    for (const [index, version] of revisions.entries()) {
+      const chart = chartOf(services, version);
+      if (chart === undefined) continue;
+      const last = index === revisions.length - 1;
+      const record: ReleaseRecord = {
+        name: main.release,
+        namespace: main.namespace,
+        version: index + 1,
+        info: {
+          first_deployed: now,
+          last_deployed: timestamp(given.installed + index * 3_600_000),
+          deleted: '',
+          description: index === 0 ? 'Install complete' : 'Upgrade complete',
+          status: last ? 'deployed' : 'superseded',
+        },
+        ...contentOf(chart, values, render(chart, values)),
+        labels: {},
+      };
+      if (last) for (const object of objectsOf(record)) if (object.kind === 'Secret') put(object);
+      put(toSecret(record));
+    }
   }
 }

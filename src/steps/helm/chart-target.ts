@@ -19,12 +19,13 @@ const largestValues = 4 * 1024 * 1024;
 
 export function chartProblems(input: ChartInput): readonly Problem[] {
   const problems = [...releaseProblems(input)];
-  if (input.values !== undefined && input.reuse === true)
+  const file = input.values !== undefined && input.values !== '';
+  if (file && input.reuse === true)
     problems.push({
       path: ['reuse'],
       message: 'Values come from a file or from the release, not from both.',
     });
-  if (input.values === undefined && input.reuse !== true)
+  if (!file && input.reuse !== true)
     problems.push({
       path: ['values'],
       message: 'Without its values an upgrade would put every setting back to the default of the chart.',
@@ -41,13 +42,14 @@ export async function targetOf(ctx: ReadContext, input: ChartInput): Promise<Hel
       outcome: 'not-applied',
       ...(problem.hint !== undefined && { hint: problem.hint }),
     });
+  const { values = '', digest = '' } = input;
   return {
     ...refOf(input),
     chart: input.chart,
     version: input.version,
-    ...(input.digest !== undefined && { digest: input.digest }),
+    ...(digest !== '' && { digest }),
     ...(input.plainHttp !== undefined && { plainHttp: input.plainHttp }),
-    values: input.values === undefined ? 'reuse' : { file: await readValues(ctx, input, input.values) },
+    values: values === '' ? 'reuse' : { file: await readValues(ctx, input, values) },
   };
 }
 

@@ -55,9 +55,9 @@ export const diff: ReadStepType<HelmDiffWith, HelmDiffOutputs> = {
       statefulSets: [...new Set(stateful)],
       summary: [
         `${current.chartVersion} → ${next.chartVersion} (${step})`,
-        `${counts.changed} objects change, ${counts.added} come, ${counts.removed} go`,
-        `${values.length} values change`,
-        jobs.length === 0 ? 'no Job runs' : `runs ${jobs.join(', ')}`,
+        `objects: ${counts.changed} changed, ${counts.added} added, ${counts.removed} removed`,
+        `values: ${values.length} changed`,
+        `Jobs: ${jobs.length === 0 ? 'none' : jobs.join(', ')}`,
       ].join('; '),
     };
   },

@@ -39,7 +39,7 @@ export const rollback: ChangeStepType<HelmRollbackWith, HelmRollbackOutputs> = {
   effect: 'change',
   timeout: 15 * 60_000,
   describe: (input) =>
-    `roll Helm release ${releaseName(input)} back to ${input.revision === undefined ? 'the revision before' : `revision ${input.revision}`}`,
+    `roll Helm release ${releaseName(input)} back to ${wantedOf(input) === undefined ? 'the revision before' : `revision ${input.revision}`}`,
   resources: releaseWrites,
   access: ({ namespace }) => releaseWriteAccess(namespace),
   check: releaseProblems,
@@ -108,7 +108,7 @@ export const rollback: ChangeStepType<HelmRollbackWith, HelmRollbackOutputs> = {
       const outputs = (revision: number): JsonObject => ({
         revision,
         fromRevision: state.newest,
-        toRevision: input.revision ?? state.to,
+        toRevision: wantedOf(input) ?? state.to,
         chartVersion: state.toVersion,
         previousVersion: state.fromVersion,
       });
@@ -131,6 +131,11 @@ export const rollback: ChangeStepType<HelmRollbackWith, HelmRollbackOutputs> = {
   },
 };
 
+/** Undefined: the revision before. */
+function wantedOf({ revision }: HelmRollbackWith): number | undefined {
+  return revision === 0 ? undefined : revision;
+}
+
 function stateOf(before: Before): State {
   return before.state as unknown as State;
 }
@@ -152,10 +157,11 @@ async function choose(ctx: ReadContext, input: HelmRollbackWith): Promise<Choice
   if (input.acceptPending !== true && started === 0) refusePending(input, history);
   const deployed = deployedOf(history);
   const unsound = newest.status !== 'deployed' ? deployed : undefined;
+  const wanted = wantedOf(input);
   const before =
-    input.revision === undefined
+    wanted === undefined
       ? (unsound ?? previousOf(history))
-      : history.find(({ revision }) => revision === input.revision);
+      : history.find(({ revision }) => revision === wanted);
   if (before === undefined) throw noRevision(input, history);
   const same =
     newest.status === 'deployed' && originOf(history, newest.revision) === originOf(history, before.revision);
@@ -175,7 +181,7 @@ function noRevision(input: HelmRollbackWith, history: readonly HelmRevision[]): 
     ({ revision, chartVersion, status }) => `${revision} (${chartVersion}, ${status})`,
   );
   const what =
-    input.revision === undefined
+    wantedOf(input) === undefined
       ? `has no earlier revision with another chart or other values`
       : `keeps no revision ${input.revision}`;
   return new StepError('no-revision', `Release ${releaseName(input)} ${what}.`, {

@@ -82,7 +82,9 @@ export const upgrade: ChangeStepType<HelmUpgradeWith, HelmUpgradeOutputs> = {
   async run(input, ctx) {
     const { base } = await prepareUpgrade(ctx, input);
     const target = { ...(await targetOf(ctx, input)), operation: ctx.operationKey };
-    const done = await runClient(ctx, input, (run) => ctx.services.helm.upgrade(target, run));
+    const done = await runClient(ctx, input, (run) => ctx.services.helm.upgrade(target, run), {
+      giveUp: true,
+    });
     return {
       revision: done.revision,
       previousRevision: base.revision,

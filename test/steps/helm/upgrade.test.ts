@@ -198,17 +198,27 @@ describe('helm.upgrade is observed', () => {
 describe('helm.upgrade explains its failure', () => {
   test('by the pod that crashes, with its last words', async () => {
     const rig = await helmRig();
-    const ctx = rig.context({ deadline: rig.ctx.services.clock.now() + 180_000 });
-    const failure = await failureOf(upgrade.run(input(versions.unready), ctx));
+    const started = rig.ctx.services.clock.now();
+    const failure = await failureOf(upgrade.run(input(versions.unready), rig.ctx));
+    // Nobody waits an hour for pods that crash.
+    expect(rig.ctx.services.clock.now() - started).toBeLessThan(180_000);
+    expect((await statuses(rig)).at(-1)).toBe('2 failed');
     expect(failure).toMatchObject({ code: 'helm-failed', outcome: 'unknown' });
     expect(failure.message).toMatch(
-      /context deadline exceeded\. Deployment nvcf\/invocation-service: .*crashes/,
+      /Helm was stopped .* is no use\. Deployment nvcf\/invocation-service: .*crashes/,
     );
     expect(failure.details.join('\n')).toContain('panic: crash requested');
     expect(failure.hint).toContain('revision');
     expect(rig.progress.some(({ text }) => /pending-upgrade; invocation-service: .*crashes/.test(text))).toBe(
       true,
     );
+  });
+
+  test('by the pod that is not ready when the time is over', async () => {
+    const rig = await helmRig();
+    const ctx = rig.context({ deadline: rig.ctx.services.clock.now() + 35_000 });
+    const failure = await failureOf(upgrade.run(input(versions.unready), ctx));
+    expect(failure.message).toMatch(/context deadline exceeded\. Deployment nvcf\/invocation-service: /);
   });
 
   test('by the hook that failed, with its last words', async () => {
