@@ -120,7 +120,7 @@ export function sayHelm(text: string, hidden: readonly string[] = []): string {
     .replace(/Invalid value: (?!«).*/gu, 'Invalid value: «hidden»')
     .replace(/'(?:[^'\\]|\\.)*' (?=does not match|is not valid|is not a)/gu, '«hidden» ')
     .replace(/\b(?:value must be|got) (?:one of )?'[^\n]*/gu, 'value must be another one')
-    .replace(/"(?:[^"\\]|\\.){80,}"?/gsu, '«hidden»');
+    .replace(/"(?:[^"\\]|\\.)*(?:"|$)/gsu, (quoted) => (quoted.length > 80 ? '«hidden»' : quoted));
   for (const value of hidden) said = said.replaceAll(value, '«hidden»');
   said = said.replace(/\s+/gu, ' ').trim();
   return said.length <= longest ? said : `${said.slice(0, longest)}…`;

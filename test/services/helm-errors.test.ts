@@ -102,6 +102,13 @@ describe('what helm says is not repeated whole', () => {
     );
   });
 
+  test('long quotations are left out, and what stands between short ones is not', () => {
+    expect(sayHelm(`a "${'canary '.repeat(20)}" b`)).toBe('a «hidden» b');
+    expect(sayHelm(`a "${'canary '.repeat(20)}`)).toBe('a «hidden»');
+    const plain = `secrets "x" is forbidden: ${'because '.repeat(12)}"y" is being terminated`;
+    expect(sayHelm(plain)).toBe(plain);
+  });
+
   test('long texts are cut', () => {
     expect(sayHelm('word '.repeat(1000)).length).toBeLessThan(610);
   });
