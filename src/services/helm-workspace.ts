@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import type { SendSignal } from './process.ts';
@@ -19,7 +19,7 @@ export interface Workspace {
 }
 
 const prefix = 'runbook-helm-';
-/** A Helm client that outlived its runbook may still look at its kubeconfig for a while. */
+/** Where the system does not say who uses a folder: a Helm client that outlived its runbook has long read it by then. */
 const keptFor = 60 * 60_000;
 
 /** A private folder (0700) for credentials, values and charts of one call; gone when `use` ends, however it ends. */
@@ -57,7 +57,22 @@ async function sweep(parent: string, { pid, kill, now }: WorkspaceOptions): Prom
     if (owner === undefined || Number(owner) === pid || kill(Number(owner), 0)) continue;
     const folder = path.join(parent, name);
     const found = await stat(folder).catch(() => undefined);
-    if (found === undefined || now() - found.mtimeMs < keptFor) continue;
+    const used = await isUsed(folder);
+    if (found === undefined || used === true) continue;
+    if (used === undefined && now() - found.mtimeMs < keptFor) continue;
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }
+}
+
+/** Whether a process was started with a file of the folder as its kubeconfig; undefined where the system does not say (not Linux). */
+async function isUsed(folder: string): Promise<boolean | undefined> {
+  const pids = await readdir('/proc').then(
+    (names) => names.filter((name) => /^\d+$/u.test(name)),
+    () => [],
+  );
+  if (pids.length === 0) return undefined;
+  const environments = await Promise.all(
+    pids.map((pid) => readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')),
+  );
+  return environments.some((text) => text.includes(`=${folder}${path.sep}`));
 }

@@ -1,4 +1,6 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -33,21 +35,22 @@ test('a folder and its files belong to the user alone, and are gone when their u
   expect(readdirSync(folder)).toEqual([]);
 });
 
-test('what a killed process left is removed, once no client of it can need it, and nothing else', async () => {
-  const age = (name: string, minutes: number) => {
+test('what a killed process left is removed, unless a client of it still works, and nothing else', async () => {
+  for (const name of ['runbook-helm-7-dead', 'runbook-helm-7-used', 'runbook-helm-8-alive', 'something-else'])
     mkdirSync(path.join(folder, name));
-    utimesSync(path.join(folder, name), now / 1000, now / 1000 - minutes * 60);
-  };
-  age('runbook-helm-7-dead', 61);
-  age('runbook-helm-7-young', 59);
-  age('runbook-helm-8-alive', 61);
-  age('something-else', 1000);
+  const env = { KUBECONFIG: path.join(folder, 'runbook-helm-7-used', 'kubeconfig') };
+  const client = spawn('sleep', ['60'], { env: { ...process.env, ...env } });
+  try {
+    await once(client, 'spawn');
+    await withWorkspace(options([8]), async () => undefined);
+    const left = ['runbook-helm-7-used', 'runbook-helm-8-alive', 'something-else'];
+    expect(readdirSync(folder).sort()).toEqual(left);
+  } finally {
+    client.kill('SIGKILL');
+    await once(client, 'exit');
+  }
   await withWorkspace(options([8]), async () => undefined);
-  expect(readdirSync(folder).sort()).toEqual([
-    'runbook-helm-7-young',
-    'runbook-helm-8-alive',
-    'something-else',
-  ]);
+  expect(readdirSync(folder).sort()).toEqual(['runbook-helm-8-alive', 'something-else']);
 });
 
 test('a runtime folder that is not there is no obstacle', async () => {
