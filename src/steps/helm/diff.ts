@@ -6,7 +6,7 @@ import { upgradeHooks } from './hooks.ts';
 import { diffContent, isSameContent, sayLine, valuesOf } from './object-diff.ts';
 import { refOf, releaseName, releaseReadAccess, releaseReads } from './release-target.ts';
 import { deployedOf, newestOf, refusePending } from './revisions.ts';
-import { diffValues } from './values-diff.ts';
+import { diffValues, protectValues } from './values-diff.ts';
 import { versionStep } from './versions.ts';
 
 export const diff: ReadStepType<HelmDiffWith, HelmDiffOutputs> = {
@@ -29,6 +29,7 @@ export const diff: ReadStepType<HelmDiffWith, HelmDiffOutputs> = {
       helm.release({ ...refOf(input), revision: base.revision }, ctx.signal),
     );
     const next = await callHelm(() => helm.render(target, ctx.signal));
+    for (const content of [current, next]) protectValues(ctx, valuesOf(content));
     const changes = diffContent(current, next);
     const values = diffValues(valuesOf(current), valuesOf(next));
     const hooks = upgradeHooks(next);

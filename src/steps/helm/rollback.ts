@@ -21,7 +21,7 @@ import { deployedOf, isPending, newestOf, originOf, previousOf, refusePending } 
 import { runClient } from './run-client.ts';
 import { rollBack } from './undo.ts';
 import { durationOf, releaseWitness } from './upgrade-plan.ts';
-import { diffValues } from './values-diff.ts';
+import { diffValues, protectValues } from './values-diff.ts';
 
 interface State {
   readonly newest: number;
@@ -198,7 +198,9 @@ async function both(
 ): Promise<readonly [HelmRelease, HelmRelease]> {
   const { helm } = ctx.services;
   const read = (revision: number) => callHelm(() => helm.release({ ...refOf(input), revision }, ctx.signal));
-  return [await read(newest.revision), await read(target.revision)];
+  const [current, next] = [await read(newest.revision), await read(target.revision)];
+  for (const content of [current, next]) protectValues(ctx, valuesOf(content));
+  return [current, next];
 }
 
 function notesOf(newest: HelmRevision, next: HelmRelease): readonly string[] {

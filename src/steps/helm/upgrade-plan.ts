@@ -7,9 +7,10 @@ import { isWorkload, rolloutDuration } from '../kubectl/workload.ts';
 import { callHelm } from './call.ts';
 import { type ChartInput, targetOf } from './chart-target.ts';
 import { upgradeHooks } from './hooks.ts';
-import { contentDigest, diffContent, isSameContent } from './object-diff.ts';
+import { contentDigest, diffContent, isSameContent, valuesOf } from './object-diff.ts';
 import { type ReleaseInput, refOf, releaseName, releasePath } from './release-target.ts';
 import { deployedOf, newestOf, refuseFailedInstall, refusePending, sayRevision } from './revisions.ts';
+import { protectValues } from './values-diff.ts';
 import { versionStep } from './versions.ts';
 
 /** What an upgrade starts from and comes to. */
@@ -39,6 +40,7 @@ export async function prepareUpgrade(
     helm.release({ ...refOf(input), revision: base.revision }, ctx.signal),
   );
   const next = await callHelm(() => helm.render(target, ctx.signal));
+  for (const content of [current, next]) protectValues(ctx, valuesOf(content));
   const asWanted = newest.revision === base.revision && isSameContent(current, next);
   if (!asWanted) refuseOtherChart(input, current, next);
   if (!asWanted && input.allowNotNewer !== true) refuseNotNewer(input, current, next);

@@ -1,5 +1,6 @@
 import type { Json, JsonObject } from '../../engine/json.ts';
-import type { DiffLine } from '../../engine/step-type.ts';
+import { Secret } from '../../engine/secret.ts';
+import type { DiffLine, ReadContext } from '../../engine/step-type.ts';
 import { looksSecret, MASK } from '../kubectl/mask.ts';
 import { isObject } from '../kubectl/touched.ts';
 
@@ -42,4 +43,19 @@ function shown(name: string, path: readonly string[], value: Json): Json {
   if (value === null || typeof value === 'boolean' || typeof value === 'number') return value;
   if (typeof value === 'string') return plain.test(name) ? value : MASK;
   return Array.isArray(value) ? `«list of ${value.length}»` : `«map of ${Object.keys(value).length}»`;
+}
+
+/** Shorter ones would hide ordinary words. */
+const shortest = 6;
+
+/** Values under names that tell a secret can be printed by nobody from now on: not in a log, not in an event. */
+export function protectValues(ctx: ReadContext, values: JsonObject): void {
+  const visit = (path: readonly string[], value: Json): void => {
+    if (typeof value === 'string') {
+      if (value.length >= shortest && path.some(looksSecret))
+        ctx.protect(Secret.fromText(`value ${path.join('.')}`, value));
+    } else if (typeof value === 'object' && value !== null)
+      for (const [key, item] of Object.entries(value)) visit([...path, key], item);
+  };
+  visit([], values);
 }

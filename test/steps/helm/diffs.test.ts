@@ -9,7 +9,7 @@ import {
   planLines,
   sayLine,
 } from '../../../src/steps/helm/object-diff.ts';
-import { diffValues } from '../../../src/steps/helm/values-diff.ts';
+import { diffValues, protectValues } from '../../../src/steps/helm/values-diff.ts';
 
 const deployment = (image: string, env: readonly JsonObject[] = []): JsonObject => ({
   apiVersion: 'apps/v1',
@@ -119,5 +119,17 @@ describe('values', () => {
     ]);
     expect(diffValues({ a: { enabled: true } }, {})).toEqual([{ path: 'a.enabled', before: true }]);
     expect(diffValues({ a: 1 }, { a: 1 })).toEqual([]);
+  });
+
+  test('under names that tell a secret can be printed by nobody any more', () => {
+    const hidden: string[] = [];
+    const protect = (secret: Secret) => void secret.revealText((text) => hidden.push(text));
+    const values = {
+      db: { password: 'canary-1', user: 'cassandra' },
+      tokens: ['canary-2', 'x'],
+      replicaCount: 1,
+    };
+    protectValues({ protect } as never, values);
+    expect(hidden).toEqual(['canary-1', 'canary-2']);
   });
 });
