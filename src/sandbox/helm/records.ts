@@ -1,6 +1,5 @@
 import { gunzipSync, gzipSync } from 'node:zlib';
-import type { Json, JsonObject } from '../../engine/json.ts';
-import { parseDocuments } from '../../engine/read/parse-documents.ts';
+import type { JsonObject } from '../../engine/json.ts';
 import type { Chart, Rendered } from './charts.ts';
 
 /** A revision as Helm keeps it. */
@@ -79,10 +78,10 @@ export function manifestText(objects: readonly JsonObject[], chart: string): str
   return objects.map(text).join('');
 }
 
+/** The objects of a manifest that `manifestText` wrote. */
 export function objectsOf(record: Pick<ReleaseRecord, 'manifest'>): readonly JsonObject[] {
-  const isObject = (json: Json): json is JsonObject =>
-    typeof json === 'object' && json !== null && !Array.isArray(json);
-  return parseDocuments(record.manifest).filter(isObject);
+  const lines = record.manifest.split('\n').filter((line) => line.startsWith('{'));
+  return lines.map((line) => JSON.parse(line) as JsonObject);
 }
 
 /** The part of a revision that comes from its chart and its values. */

@@ -135,7 +135,9 @@ function shown(value: Json): Json {
   if (typeof value !== 'string') return value;
   const lines = value.split('\n').length;
   if (lines > 2 || value.length > longest) return `«text of ${lines} lines, ${digest(value).slice(0, 8)}»`;
-  return value.replace(/((?:pass\w*|secret|token|key)[=:]\s*)\S+/gi, `$1${MASK}`);
+  return value
+    .replace(/\/\/[^/\s:@]+:[^/\s@]+@/g, `//${MASK}@`)
+    .replace(/((?:pass\w*|secret|token|key)[=:]\s*)\S+/gi, `$1${MASK}`);
 }
 
 function withoutSecrets(object: JsonObject): Json {

@@ -69,6 +69,7 @@ describe('objects', () => {
       deployment('a:1', [
         { name: 'DB_PASSWORD', value: 'canary2' },
         { name: 'ARGS', value: '--token=canary2' },
+        { name: 'DATABASE', value: 'cql://user:canary2@host' },
       ]),
       config(file),
     ]);
