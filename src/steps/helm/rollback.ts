@@ -154,7 +154,8 @@ async function choose(ctx: ReadContext, input: HelmRollbackWith): Promise<Choice
   const newest = newestOf(history);
   const { started } = await clientsOf(ctx);
   // What a client of this step has left pending is this step's to repeat.
-  if (input.acceptPending !== true && started === 0) refusePending(input, history);
+  const own = started > 0 && newest.status === 'pending-rollback';
+  if (input.acceptPending !== true && !own) refusePending(input, history);
   const deployed = deployedOf(history);
   const unsound = newest.status !== 'deployed' ? deployed : undefined;
   const wanted = wantedOf(input);

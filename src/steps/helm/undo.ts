@@ -45,10 +45,10 @@ export async function rollBack(
   const operation = ctx.operationKey;
   const marked = await callHelm(() => helm.isMarked({ ...refOf(input), operation }, ctx.signal));
   // Undoing may have been tried before: those revisions are of this step, too.
+  const begun = marked || /^(?:Rollback|Release) /.test(newest.description);
   const ours =
     newest.description === `runbook ${operation}` ||
-    ((marked || /^(?:Rollback|Release) /.test(newest.description) || newest.status !== 'deployed') &&
-      newest.revision <= base.newest + clients.started);
+    (begun && newest.revision <= base.newest + clients.started);
   if (!ours)
     throw refuse(
       'conflict',
