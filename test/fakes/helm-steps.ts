@@ -1,4 +1,4 @@
-import type { RunContext } from '../../src/engine/step-type.ts';
+import { type RunContext, StepError } from '../../src/engine/step-type.ts';
 import type { HelmWriter } from '../../src/services/helm.ts';
 import { MemoryFiles } from './memory-files.ts';
 import { type SandboxRig, sandboxRig } from './sandbox-context.ts';
@@ -38,4 +38,20 @@ export function byHand(rig: HelmRig, version: string) {
   const run = { signal: new AbortController().signal, onStart: async () => undefined, timeout: 300_000 };
   const target = { ...invocation, version, values: 'reuse' as const, operation: 'by-hand' };
   return rig.helm.upgrade(target, run);
+}
+
+/** Revisions of the release as '2 deployed', oldest first. */
+export async function statuses(rig: HelmRig): Promise<readonly string[]> {
+  const history = await rig.helm.history(invocation, rig.ctx.signal);
+  return history.map(({ revision, status }) => `${revision} ${status}`);
+}
+
+/** The failure of a step; one of another kind, or none, fails the test. */
+export async function failureOf(call: Promise<unknown>): Promise<StepError> {
+  const failure = await call.then(
+    () => new Error('it did not fail'),
+    (cause: unknown) => cause,
+  );
+  if (failure instanceof StepError) return failure;
+  throw failure;
 }

@@ -1,24 +1,17 @@
 import { describe, expect, test } from 'vitest';
-import { StepError } from '../../../src/engine/step-type.ts';
 import { rollback } from '../../../src/steps/helm/rollback.ts';
-import { byHand, type HelmRig, helmRig, invocation, versions } from '../../fakes/helm-steps.ts';
+import {
+  byHand,
+  failureOf,
+  type HelmRig,
+  helmRig,
+  invocation,
+  statuses,
+  versions,
+} from '../../fakes/helm-steps.ts';
 
 const { chart: _, ...input } = invocation;
 type Before = Awaited<ReturnType<typeof rollback.capture>>;
-
-async function failureOf(call: Promise<unknown>): Promise<StepError> {
-  const failure = await call.then(
-    () => new Error('it did not fail'),
-    (cause: unknown) => cause,
-  );
-  if (failure instanceof StepError) return failure;
-  throw failure;
-}
-
-async function statuses(rig: HelmRig) {
-  const history = await rig.helm.history(invocation, rig.ctx.signal);
-  return history.map(({ revision, status }) => `${revision} ${status}`);
-}
 
 /** A release that was upgraded once, by hand. */
 async function upgraded(): Promise<HelmRig> {

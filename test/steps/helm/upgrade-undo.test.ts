@@ -1,23 +1,16 @@
 import { describe, expect, test } from 'vitest';
-import { StepError } from '../../../src/engine/step-type.ts';
 import { upgrade } from '../../../src/steps/helm/upgrade.ts';
-import { byHand, type HelmRig, helmRig, invocation, versions } from '../../fakes/helm-steps.ts';
+import {
+  byHand,
+  failureOf,
+  type HelmRig,
+  helmRig,
+  invocation,
+  statuses,
+  versions,
+} from '../../fakes/helm-steps.ts';
 
 const input = (version: string, more: object = {}) => ({ ...invocation, version, reuse: true, ...more });
-
-async function failureOf(call: Promise<unknown>): Promise<StepError> {
-  const failure = await call.then(
-    () => new Error('it did not fail'),
-    (cause: unknown) => cause,
-  );
-  if (failure instanceof StepError) return failure;
-  throw failure;
-}
-
-async function statuses(rig: HelmRig) {
-  const history = await rig.helm.history(invocation, rig.ctx.signal);
-  return history.map(({ revision, status }) => `${revision} ${status}`);
-}
 
 async function observe(rig: HelmRig, before: Awaited<ReturnType<typeof upgrade.capture>>, ctx = rig.ctx) {
   return await upgrade.observe(input(versions.good), before, ctx);
