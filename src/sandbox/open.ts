@@ -12,6 +12,7 @@ import type { WorldOptions } from './build-world.ts';
 import { type SandboxControl, sandboxControl } from './control.ts';
 import type { Fault, FaultPlan } from './faults.ts';
 import { sandboxFiles } from './files.ts';
+import { type HelmClients, sandboxHelm } from './helm/service.ts';
 import { sandboxHttp } from './http.ts';
 import { inputsFor } from './inputs.ts';
 import { type SandboxInspect, sandboxInspect } from './inspect.ts';
@@ -86,6 +87,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
   });
   const { dir, from } = options;
   const files = sandboxFiles({ dir, from }, options.files ?? createFileReader(), machine.faults);
+  const helmClients: HelmClients = new Map();
   const servicesFor = (instance: string | undefined): Services => {
     const caller = { instance, who: OPERATOR };
     const kubernetes = sandboxKubernetes(machine, caller);
@@ -93,6 +95,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
       clock: machine.clock,
       directory: createServiceDirectory(options.inventory ?? [], kubernetes),
       files: files(caller),
+      helm: sandboxHelm(machine, caller, helmClients),
       http: sandboxHttp(machine, kubernetes, caller),
       kubernetes,
       nekStore: sandboxNekStore(machine, kubernetes, caller),
@@ -123,7 +126,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
         text: (question, signal) => held(prompt.text(question, signal)),
       };
     },
-    control: { ...sandboxControl(machine), ...keyControl(machine) },
+    control: { ...sandboxControl(machine, helmClients), ...keyControl(machine) },
     inspect: sandboxInspect(machine.world),
     close: () => machine.close(),
   };

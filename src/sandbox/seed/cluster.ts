@@ -2,6 +2,7 @@ import { kinds } from '../../services/kubernetes.ts';
 import { createObject } from '../api.ts';
 import { otherKinds } from '../catalog.ts';
 import { settleConsumers } from '../consumers/life.ts';
+import { seedReleases } from '../helm/seed.ts';
 import { seedSecrets } from '../mek/stored.ts';
 import { type Pod, timestamp } from '../objects.ts';
 import type { Fields } from '../patch.ts';
@@ -94,5 +95,6 @@ export function seedCluster(world: World, given: { readonly nvcaOperator: boolea
   for (const event of world.store.all(kinds.events)) world.store.remove(kinds.events, event);
   seedSecrets(world);
   settleConsumers(world, world.store.all<Pod>(kinds.pods));
+  seedReleases(world, { ...given, installed: world.epoch - AGE });
   world.store.compact();
 }
