@@ -8,6 +8,7 @@ import type { Prompt } from '../services/prompt.ts';
 import { createServiceDirectory, type ServiceEntry } from '../services/service-directory.ts';
 import type { Services } from '../services/services.ts';
 import { OPERATOR } from './authorization.ts';
+import type { WorldOptions } from './build-world.ts';
 import { type SandboxControl, sandboxControl } from './control.ts';
 import type { Fault, FaultPlan } from './faults.ts';
 import { sandboxFiles } from './files.ts';
@@ -25,6 +26,8 @@ import type { Denial } from './world.ts';
 export interface SandboxOptions {
   /** The run's folder, where the world is kept in `world.jsonl`; absent: in memory only. */
   readonly dir?: string | undefined;
+  /** A folder with a world, for instance of an earlier run: this one begins as a copy of it, unless `dir` has one already. */
+  readonly from?: string | undefined;
   readonly seed: number;
   readonly faults?: readonly Fault[];
   /** Entries of the service inventory. */
@@ -61,6 +64,11 @@ export interface Sandbox {
   close(): void;
 }
 
+function worldOptions({ nvcaOperator, neks }: SandboxOptions): WorldOptions | undefined {
+  if (nvcaOperator === undefined && neks === undefined) return undefined;
+  return { nvcaOperator: nvcaOperator ?? true, ...(neks === undefined ? {} : { neks }) };
+}
+
 /**
  * A simulated control plane in this process. With a folder, every change is in its file before it is answered, and the same folder
  * opened again goes on where the last process ended, however it ended. Throws `SandboxError`.
@@ -69,16 +77,15 @@ export interface Sandbox {
 export function openSandbox(options: SandboxOptions): Sandbox {
   const machine = startMachine({
     folder: options.dir,
+    from: options.from,
     seed: options.seed,
     faults: options.faults ?? [],
-    world: {
-      nvcaOperator: options.nvcaOperator ?? true,
-      ...(options.neks === undefined ? {} : { neks: options.neks }),
-    },
+    world: worldOptions(options),
     ...(options.isBusy === undefined ? {} : { isBusy: options.isBusy }),
     ...(options.beforeJump === undefined ? {} : { beforeJump: options.beforeJump }),
   });
-  const files = sandboxFiles(options.dir, options.files ?? createFileReader(), machine.faults);
+  const { dir, from } = options;
+  const files = sandboxFiles({ dir, from }, options.files ?? createFileReader(), machine.faults);
   const servicesFor = (instance: string | undefined): Services => {
     const caller = { instance, who: OPERATOR };
     const kubernetes = sandboxKubernetes(machine, caller);

@@ -6,9 +6,4 @@ export interface Clock {
   monotonic(): number;
   /** Resolves after `ms`, or at once when the signal aborts. Any length: chunked below the 32-bit limit of timers. */
   sleep(ms: number, signal: AbortSignal): Promise<void>;
-  /**
-   * Simulated time stands still until the returned function is called: for waits that it cannot see, such as those for WebCrypto.
-   * Real time does not, so its clock has no such method.
-   */
-  hold?(): () => void;
 }

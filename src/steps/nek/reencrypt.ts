@@ -68,6 +68,8 @@ export const reencrypt: ChangeStepType<NekReencryptWith, NekReencryptOutputs> = 
       );
     }),
 
+  undoes: 'nothing has to be undone, rows are only added; prove that every namespace key can be read',
+
   async undo(input, before, _outputs, ctx) {
     const { kid } = stateOf<ReencryptState>(before);
     await withNeks(ctx, { ...input, kid }, async (world) => {

@@ -77,7 +77,8 @@ export const rotate: ChangeStepType<NekRotateWith, NekRotateOutputs> = {
         after: '‹a new key›',
       })),
       notes: [
-        `ESS makes the keys at ${state.cron} (its environment has the toggles until then; its pods are replaced twice)`,
+        `ESS makes the keys at the next ${state.cron} (second minute hour day month weekday) by its own clock`,
+        'until then its environment has the toggles for it; its pods are replaced twice',
         ...(await ownerNotes(ctx.services.kubernetes, workload)),
       ],
       duration: { min: 2 * min + 60_000, max: 2 * max + hour },
@@ -105,6 +106,8 @@ export const rotate: ChangeStepType<NekRotateWith, NekRotateOutputs> = {
   },
 
   observe: (input, before, ctx) => observeOrUnknown(() => judge(input, stateOf<State>(before), ctx)),
+
+  undoes: "take the toggles out of ESS's environment again; a new key that ESS has made stays",
 
   async undo(input, before, _outputs, ctx) {
     const state = stateOf<State>(before);

@@ -2,7 +2,6 @@ import { webcrypto } from 'node:crypto';
 import { Secret } from '../../engine/secret.ts';
 import type { ReadContext } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
-import { held } from '../held.ts';
 import { connect, nameOfSecret, readKv } from '../mek/openbao.ts';
 import type { OpenBaoGroup } from '../mek/target.ts';
 
@@ -39,7 +38,7 @@ export async function readMasterKeys(ctx: ReadContext, openbao: OpenBaoGroup): P
     const bytes = Buffer.from(k, 'base64url');
     if (bytes.length !== 32) throw invalid(`key ${kid} has ${bytes.length} bytes instead of 32`);
     if (masterKeys.has(kid)) throw invalid(`kid ${kid} stands twice in keys`);
-    masterKeys.set(kid, await held(ctx, () => importKey(bytes)));
+    masterKeys.set(kid, await importKey(bytes));
     bytes.fill(0);
   }
   const [first] = masterKeys.keys();

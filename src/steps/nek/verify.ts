@@ -2,7 +2,6 @@ import type { ReadContext, ReadStepType } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { NekVerifyOutputs, NekVerifyWith } from '../../generated/types.ts';
 import type { NekReadSession } from '../../services/nek-store.ts';
-import { held } from '../held.ts';
 import { cassandraSession } from '../mek/session.ts';
 import { outOfTime } from '../out-of-time.ts';
 import { nekAccess, nekPlaceProblems, nekResources } from './place.ts';
@@ -32,7 +31,7 @@ export const verify: ReadStepType<NekVerifyWith, NekVerifyOutputs> = {
       const seed = input.seed ?? `${ctx.runId}/${ctx.instance}`;
       const sample = createSample(input.sample ?? 10_000, seed);
       const failures = await collect(ctx, session, sample);
-      const verifier = await held(ctx, () => createVerifier({ masterKeys, active }));
+      const verifier = await createVerifier({ masterKeys, active });
       const proven = await prove(ctx, verifier, sample);
       failures.push(...proven.failures);
       return answer(input, failures, {
@@ -86,7 +85,7 @@ async function prove(ctx: ReadContext, verifier: Verifier, sample: NekSample): P
   for (let start = 0; start < chosen.length; start += atOnce) {
     if (ctx.signal.aborted) throw outOfTime(ctx, `Only ${start} of ${chosen.length} were opened in time.`);
     const group = chosen.slice(start, start + atOnce);
-    const verdicts = await held(ctx, () => Promise.all(group.map((rows) => verifier.judge(rows))));
+    const verdicts = await Promise.all(group.map((rows) => verifier.judge(rows)));
     for (const [index, verdict] of verdicts.entries()) {
       const row = group[index]?.[0];
       if (verdict.state === 'waiting') waiting += 1;

@@ -85,7 +85,7 @@ describe('nek.rotate', () => {
     expect(await rotate.predict(only, made.ctx)).toMatchObject({
       changes: true,
       diff: [{ path: 'current key of b', before: nekOf('b next').kid }],
-      notes: [expect.stringContaining('0 0/7 * * * *')],
+      notes: [expect.stringContaining('0 0/7 * * * *'), expect.stringContaining('toggles')],
     });
   });
 
