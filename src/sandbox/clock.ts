@@ -28,11 +28,6 @@ const CALM = 3;
 /** Events of the world between two looks at the event loop. */
 const BATCH = 200;
 
-/** Requests of this process that are still on their way, whatever asked for them. */
-export function hasPendingRequests(): boolean {
-  return process.getActiveResourcesInfo().some((name) => /Req/.test(name));
-}
-
 /**
  * Virtual time. It stands still while anybody works and jumps to the next moment at which something happens once everybody waits;
  * those who wake at the same moment do so one after the other, in the order in which they began to wait, each when the one before

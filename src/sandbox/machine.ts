@@ -1,6 +1,7 @@
 import type { JsonObject } from '../engine/json.ts';
 import { buildWorld, type WorldOptions } from './build-world.ts';
-import { hasPendingRequests, VirtualClock } from './clock.ts';
+import { hasPendingRequests } from './busy.ts';
+import { VirtualClock } from './clock.ts';
 import { type Command, commandOf, type Outcome, recordOf, run } from './commands.ts';
 import { createFaultPlan, type Fault, type FaultPlan } from './faults.ts';
 import type { World } from './world.ts';

@@ -1,3 +1,5 @@
+import type { Clock } from './clock.ts';
+import { NekStoreError } from './nek-store.ts';
 import { statementLimit, type types } from './nek-store-library.ts';
 import type { Call, Connected, Link } from './nek-store-link.ts';
 import { splitRing } from './nek-store-ring.ts';
@@ -17,10 +19,17 @@ export interface Page {
 export interface Asker {
   readonly call: Link['call'];
   readonly what: Call;
+  /** Present: a page that fails for a moment is asked for again, since all pages before it would be lost. */
+  readonly clock?: Clock;
 }
 
-/** Parts of the ring that are read one after the other: enough to tell how far a scan is. */
+/** Between two attempts for the same page, milliseconds: longer than a restart of the API server. */
+const pauses = [500, 1000, 2000, 4000, 8000];
+
+/** Parts of the ring, told one after the other: enough to tell how far a scan is. */
 const parts = 32;
+/** Ranges that are read at the same time. */
+const lanes = 3;
 
 /** Every row of a query. */
 export async function readAll(
@@ -34,25 +43,32 @@ export async function readAll(
 }
 
 /** A query page by page; one page is fetched while its reader works on the one before, and no more. */
-export function pagesOf(asker: Asker, query: Query, signal: AbortSignal): AsyncIterable<Page> {
+export function pagesOf(asker: Asker, query: Query, signal: AbortSignal): AsyncGenerator<Page> {
   return ahead(pages(asker, query, signal));
 }
 
-/** A query over a range of tokens, from the lowest to the highest, page by page. */
-export function scanRing(
+/**
+ * A query over a range of tokens, from the lowest to the highest, page by page. The first pages of the next ranges are
+ * fetched meanwhile: nodes work side by side, and no more than a few pages are held.
+ */
+export async function* scanRing(
   asker: Asker,
   query: Omit<Query, 'params'>,
   signal: AbortSignal,
-): AsyncIterable<Page> {
-  return ahead(ring(asker, query, signal));
-}
-
-async function* ring(asker: Asker, query: Omit<Query, 'params'>, signal: AbortSignal): AsyncGenerator<Page> {
-  for (const [index, { after, upTo }] of splitRing(parts).entries()) {
-    const params = [String(after), String(upTo)];
-    for await (const { rows, done } of pages(asker, { ...query, params }, signal)) {
-      yield { rows, done: (index + done) / parts };
+): AsyncGenerator<Page> {
+  const begun: AsyncGenerator<Page>[] = [];
+  const ranges = splitRing(parts);
+  try {
+    for (let index = 0; index < parts; index++) {
+      for (const { after, upTo } of ranges.slice(index + begun.length, index + lanes)) {
+        begun.push(begin(pagesOf(asker, { ...query, params: [String(after), String(upTo)] }, signal)));
+      }
+      const lane = begun.shift();
+      if (lane === undefined) return;
+      for await (const { rows, done } of lane) yield { rows, done: (index + done) / parts };
     }
+  } finally {
+    for (const lane of begun) await lane.return(undefined);
   }
 }
 
@@ -67,12 +83,26 @@ async function* pages(asker: Asker, query: Query, signal: AbortSignal): AsyncGen
       fetchSize: query.pageSize,
       ...(state === undefined ? {} : { pageState: state }),
     };
-    const result = await asker.call(asker.what, signal, ({ client }: Connected) =>
-      client.execute(query.cql, [...query.params], options),
-    );
+    const ask = () =>
+      asker.call(asker.what, signal, ({ client }: Connected) =>
+        client.execute(query.cql, [...query.params], options),
+      );
+    const result = asker.clock === undefined ? await ask() : await askPatiently(ask, asker.clock, signal);
     state = result.pageState ?? undefined;
     yield { rows: result.rows, done: state === undefined ? 1 : 0 };
   } while (state !== undefined);
+}
+
+async function askPatiently<T>(ask: () => Promise<T>, clock: Clock, signal: AbortSignal): Promise<T> {
+  for (const pause of pauses) {
+    try {
+      return await ask();
+    } catch (cause) {
+      if (!(cause instanceof NekStoreError) || !cause.retryable || signal.aborted) throw cause;
+      await clock.sleep(pause, signal);
+    }
+  }
+  return ask();
 }
 
 /** Asks for the next item before the present one is handed out. */
@@ -90,4 +120,20 @@ async function* ahead<T>(source: AsyncGenerator<T>): AsyncGenerator<T> {
   } finally {
     await source.return(undefined).catch(() => undefined);
   }
+}
+
+/** Asks for the first item at once. */
+function begin<T>(source: AsyncGenerator<T>): AsyncGenerator<T> {
+  const first = source.next();
+  first.catch(() => undefined);
+  return (async function* () {
+    try {
+      const { value, done } = await first;
+      if (done === true) return;
+      yield value;
+      yield* source;
+    } finally {
+      await source.return(undefined);
+    }
+  })();
 }

@@ -64,7 +64,7 @@ export function createRealServices(options: RealServicesOptions): RealServices {
     process,
     environment,
   });
-  const nekStore = createNekStore(kubernetes);
+  const nekStore = createNekStore(kubernetes, clock);
   return {
     clock,
     directory: createServiceDirectory(options.inventory, kubernetes),

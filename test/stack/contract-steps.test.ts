@@ -39,7 +39,7 @@ stepsContract('a real cluster', async () => {
       files: createFileStore(),
       http: createHttpClient(admin),
       kubernetes: admin,
-      nekStore: createNekStore(admin),
+      nekStore: createNekStore(admin, clock),
       openbao: createOpenBao({ kubernetes: admin }),
       process: runner,
     },
