@@ -1,3 +1,4 @@
+import { endApiKeys } from './consumers/api-keys.ts';
 import { type ServeCall, serve } from './consumers/serve.ts';
 import { runMigrations } from './mek/migrations.ts';
 import { writeSecret } from './mek/stored.ts';
@@ -19,6 +20,7 @@ export type StoreCommand =
   /** `sealed`: the fields as JSON. */
   | { readonly do: 'edit-secret'; readonly mount: string; readonly path: string; readonly sealed: string }
   | { readonly do: 'migrations'; readonly misbehaving: boolean }
+  | { readonly do: 'end-api-keys'; readonly kid: string }
   | { readonly do: 'skew'; readonly ms: number };
 
 function addValues(world: World, name: string, values: readonly (string | null)[]): void {
@@ -53,6 +55,8 @@ export function performStore(world: World, command: StoreCommand): unknown {
     }
     case 'migrations':
       return runMigrations(world, command.misbehaving);
+    case 'end-api-keys':
+      return endApiKeys(world, command.kid);
     case 'skew':
       world.baoSkew = command.ms;
       return undefined;
