@@ -22,6 +22,7 @@ import {
 } from '../control.ts';
 import { keySet, masterKey, readKeySet, timeUuid } from '../key-format.ts';
 import { isWrite, recordAudit } from './audit.ts';
+import { expectExit, expectKept, expectKeptByEss, outputsOf, world } from './key-checks.ts';
 import { createKeyOperator, type KeyOperator } from './key-operator.ts';
 import {
   allowBlindWrites,
@@ -29,13 +30,10 @@ import {
   everythingOpens,
   grantAccess,
   heldKeys,
-  lostOf,
-  namespaceKeyRows,
   replacePods,
   wrappedBy,
 } from './key-world.ts';
 import { plantedSecrets } from './planted.ts';
-import { type Finished, showRun, stackTraceIn } from './rig.ts';
 
 let stack: Stack;
 let admin: Connection;
@@ -67,37 +65,6 @@ async function operatorWith(access: { kubeconfig: string; token: string }): Prom
 }
 
 const administrator = () => operatorWith({ kubeconfig: stack.kubeconfig, token });
-
-function expectExit({ code, stdout, stderr }: Finished, wanted: number): void {
-  expect(code, `${stdout}\n${stderr}`).toBe(wanted);
-  expect(stackTraceIn(`${stdout}\n${stderr}`)).toBeUndefined();
-}
-
-async function outputsOf(operator: KeyOperator): Promise<Record<string, unknown>> {
-  const last = (await showRun(operator)).events.at(-1) as { outputs?: Record<string, unknown> } | undefined;
-  return last?.outputs ?? {};
-}
-
-async function world() {
-  return { held: await heldKeys(), rows: await namespaceKeyRows() };
-}
-
-type World = Awaited<ReturnType<typeof world>>;
-
-/** Nothing of the first world is lost in the second: each key in its own set, each row as it was. */
-function expectKept(before: World, after: World): void {
-  expect(after.held.keys).toEqual(expect.arrayContaining([...before.held.keys]));
-  expect(lostOf(before.rows, after.rows)).toEqual([]);
-}
-
-/** The same where ESS promotes, which makes the first row of a namespace's key a validated one, too. */
-function expectKeptByEss(before: World, after: World): void {
-  const promoted = ({ held, rows }: World): World => ({
-    held,
-    rows: new Map([...rows].map(([key, text]) => [key, text.replace('CREATION_VALIDATED', 'VALIDATED')])),
-  });
-  expectKept(promoted(before), promoted(after));
-}
 
 async function expectAuditClean(operator: KeyOperator): Promise<void> {
   expectExit(await operator.run(['exec', 'mek-audit']), 0);
