@@ -1,4 +1,8 @@
 import type { AnyStepType, StepRegistry } from '../engine/step-type.ts';
+import { kvGet } from './bao/kv-get.ts';
+import { kvMetadata } from './bao/kv-metadata.ts';
+import { kvPut } from './bao/kv-put.ts';
+import { raftSnapshot } from './bao/raft-snapshot.ts';
 import { status } from './bao/status.ts';
 import { stepDown } from './bao/step-down.ts';
 import { approve } from './flow/approve.ts';
@@ -56,6 +60,10 @@ const all: readonly AnyStepType[] = [
   kubectlExec,
   status,
   stepDown,
+  kvGet,
+  kvPut,
+  kvMetadata,
+  raftSnapshot,
   nekCensus,
   nekReencrypt,
   nekVerify,
