@@ -5,6 +5,7 @@ import { kvPut } from './bao/kv-put.ts';
 import { raftSnapshot } from './bao/raft-snapshot.ts';
 import { status } from './bao/status.ts';
 import { stepDown } from './bao/step-down.ts';
+import { probe } from './ess/probe.ts';
 import { approve } from './flow/approve.ts';
 import { note } from './flow/note.ts';
 import { wait } from './flow/wait.ts';
@@ -40,6 +41,7 @@ import { retire } from './mek/retire.ts';
 import { check as metricsCheck } from './metrics/check.ts';
 import { census as nekCensus } from './nek/census.ts';
 import { reencrypt as nekReencrypt } from './nek/reencrypt.ts';
+import { rotate as nekRotate } from './nek/rotate.ts';
 import { verify as nekVerify } from './nek/verify.ts';
 
 const all: readonly AnyStepType[] = [
@@ -66,7 +68,9 @@ const all: readonly AnyStepType[] = [
   raftSnapshot,
   nekCensus,
   nekReencrypt,
+  nekRotate,
   nekVerify,
+  probe,
   inspect,
   mekLoaded,
   backup,

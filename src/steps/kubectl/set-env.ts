@@ -1,16 +1,15 @@
-import type { Json, JsonObject } from '../../engine/json.ts';
+import type { JsonObject } from '../../engine/json.ts';
 import type { Before, ChangeStepType } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { KubectlSetEnvOutputs, KubectlSetEnvWith } from '../../generated/types.ts';
-import type { KubernetesObject, PatchOptions } from '../../services/kubernetes.ts';
 import { diffObjects } from './diff.ts';
+import { type EnvEntries, envEntries, envPatch, pickEnv } from './env-entries.ts';
 import { call } from './errors.ts';
-import { at, listAt, textAt } from './fields.ts';
+import { at } from './fields.ts';
 import { looksSecret } from './mask.ts';
 import { isOurs, judgeFields, observed, observeOrUnknown, observeRollout, replaced } from './observing.ts';
 import { patchRead } from './patching.ts';
 import { awaitRollout, goalOf, rolloutOutputs } from './rollout.ts';
-import { OPERATION, templateContainers } from './rollout-verdict.ts';
 import { nameOf, targetProblems } from './target.ts';
 import { digest } from './witness.ts';
 import {
@@ -26,8 +25,6 @@ import {
 
 const touched = [['spec', 'template']];
 const UNRECORDED = 'unrecorded';
-
-type Entries = Readonly<Record<string, JsonObject | null>>;
 
 interface State {
   readonly uid: string;
@@ -53,10 +50,10 @@ export const setEnv: ChangeStepType<KubectlSetEnvWith, KubectlSetEnvOutputs> = {
   async predict(input, ctx) {
     const workload = await readWorkload(ctx, input);
     requireRollable(workload);
-    const current = entriesOf(workload, input);
+    const current = envEntries(workload, input);
     const wanted = wantedEntries(input);
-    const changes = digest(pickWanted(current, wanted)) !== digest(wanted);
-    const patch = patchTo(input, wanted);
+    const changes = digest(pickEnv(current, wanted)) !== digest(wanted);
+    const patch = envPatch(input.container, wanted);
     const after = await call({ verb: 'dry-run the patch of', what: nameOf(input) }, () =>
       ctx.services.kubernetes.dryRunPatch(workloadRef(input), patch),
     );
@@ -82,7 +79,7 @@ export const setEnv: ChangeStepType<KubectlSetEnvWith, KubectlSetEnvOutputs> = {
       touched,
       guard: requireRollable,
       state: (workload) => {
-        const current = pickWanted(entriesOf(workload, input), wantedEntries(input));
+        const current = pickEnv(envEntries(workload, input), wantedEntries(input));
         const env = Object.fromEntries(
           Object.entries(current).map(([name, entry]) => [name, recorded(name, entry)]),
         );
@@ -96,9 +93,9 @@ export const setEnv: ChangeStepType<KubectlSetEnvWith, KubectlSetEnvOutputs> = {
       touched,
       change(workload) {
         requireRollable(workload);
-        const current = pickWanted(entriesOf(workload, input), wanted);
+        const current = pickEnv(envEntries(workload, input), wanted);
         const done = isOurs(workload, ctx.operationKey) && digest(current) === digest(wanted);
-        return done ? undefined : patchTo(input, wanted, ctx.operationKey);
+        return done ? undefined : envPatch(input.container, wanted, ctx.operationKey);
       },
     });
     const rollout =
@@ -115,7 +112,7 @@ export const setEnv: ChangeStepType<KubectlSetEnvWith, KubectlSetEnvOutputs> = {
       const workload = await observed(ctx, ref);
       if (workload === undefined || workload.metadata.uid !== state.uid) return replaced(ref, workload);
       const wanted = wantedEntries(input);
-      const current = digest(pickWanted(entriesOf(workload, input), wanted));
+      const current = digest(pickEnv(envEntries(workload, input), wanted));
       const ours = isOurs(workload, ctx.operationKey);
       const now = { asWanted: current === digest(wanted), asBefore: current === state.digest, ours };
       return (
@@ -144,7 +141,7 @@ export const setEnv: ChangeStepType<KubectlSetEnvWith, KubectlSetEnvOutputs> = {
     const patched = await patchRead(ctx, workloadRef(input), {
       touched,
       change(workload) {
-        if (workload.metadata.uid === uid) return patchTo(input, env as Entries, null);
+        if (workload.metadata.uid === uid) return envPatch(input.container, env as EnvEntries, null);
         throw new StepError('replaced', `${nameOf(input)} was deleted and created again.`, {
           outcome: 'not-applied',
         });
@@ -158,51 +155,13 @@ function stateOf(before: Before): State {
   return before.state as unknown as State;
 }
 
-function wantedEntries(input: KubectlSetEnvWith): Entries {
+function wantedEntries(input: KubectlSetEnvWith): EnvEntries {
   return Object.fromEntries(
     Object.entries(input.env).map(([name, value]) => [name, value === null ? null : { name, value }]),
   );
 }
 
-function entriesOf(workload: KubernetesObject, input: KubectlSetEnvWith): Entries {
-  const container = templateContainers(workload).find((item) => textAt(item, 'name') === input.container);
-  if (container === undefined) {
-    const names = templateContainers(workload).map((item) => textAt(item, 'name'));
-    throw new StepError('no-container', `${nameOf(input)} has no container '${input.container}'.`, {
-      outcome: 'not-applied',
-      hint: `It has: ${names.join(', ')}.`,
-    });
-  }
-  return Object.fromEntries(
-    listAt(container, 'env').map((entry) => [textAt(entry, 'name'), entry as JsonObject]),
-  );
-}
-
-function pickWanted(current: Entries, wanted: Entries): Entries {
-  return Object.fromEntries(Object.keys(wanted).map((name) => [name, current[name] ?? null]));
-}
-
 function recorded(name: string, entry: JsonObject | null): JsonObject | null | typeof UNRECORDED {
   const literal = typeof at(entry, 'value') === 'string';
   return literal && looksSecret(name) ? UNRECORDED : entry;
-}
-
-/** `operation`: null takes our mark off, undefined leaves it alone. */
-function patchTo(
-  input: KubectlSetEnvWith,
-  entries: Entries,
-  operation?: string | null,
-): Omit<PatchOptions, 'resourceVersion'> {
-  const env = Object.entries(entries).map(([name, entry]): Json => {
-    if (entry === null) return { name, $patch: 'delete' };
-    // A merged entry would keep the other form, and the API server refuses both at once.
-    return { value: null, valueFrom: null, ...entry };
-  });
-  return {
-    type: 'strategic',
-    body: {
-      ...(operation !== undefined && { metadata: { annotations: { [OPERATION]: operation } } }),
-      spec: { template: { spec: { containers: [{ name: input.container, env }] } } },
-    },
-  };
 }

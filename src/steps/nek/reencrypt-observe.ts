@@ -1,10 +1,9 @@
 import type { JsonObject } from '../../engine/json.ts';
 import type { Observation, ReadContext } from '../../engine/step-type.ts';
+import { keptOutcome } from '../outcome.ts';
 import type { Counted } from './count.ts';
 import { describeCensus } from './count.ts';
 import { countLedger, ledgerName } from './ledger.ts';
-
-export const outcomeName = 'outcome';
 
 /** What a census says about the re-encryption. */
 export async function judgeCount(ctx: ReadContext, { census, recent }: Counted): Promise<Observation> {
@@ -18,12 +17,8 @@ export async function judgeCount(ctx: ReadContext, { census, recent }: Counted):
 }
 
 async function outputsOf(ctx: ReadContext, census: Counted['census']): Promise<JsonObject> {
-  const outcome = await ctx.kept(outcomeName);
-  const [last] = Buffer.from(outcome ?? [])
-    .toString()
-    .split('\n')
-    .slice(-2);
-  if (last !== undefined && last !== '') return JSON.parse(last) as JsonObject;
+  const outcome = await keptOutcome(ctx);
+  if (outcome !== undefined) return outcome;
   const rewrapped = countLedger(await ctx.kept(ledgerName));
   return {
     kid: census.kid,

@@ -8,14 +8,15 @@ import { openVersion } from '../mek/document.ts';
 import { requireClock } from '../mek/openbao.ts';
 import { captured } from '../mek/preparing.ts';
 import { outOfTime } from '../out-of-time.ts';
+import { keepOutcome } from '../outcome.ts';
+import { noteBegun } from '../undone.ts';
 import { count } from './count.ts';
 import { requireHealthy, requireNoAnomalies } from './health.ts';
 import { ledgerName } from './ledger.ts';
 import { type NekWorld, withNeks } from './open.ts';
 import { createPace } from './pace.ts';
 import { type PassOptions, pass, type Tally } from './pass.ts';
-import { outcomeName } from './reencrypt-observe.ts';
-import { noteBegun, type ReencryptState, requireActive } from './reencrypt-state.ts';
+import { type ReencryptState, requireActive } from './reencrypt-state.ts';
 
 /** Somebody writes under another master key as fast as we wrap: no number of passes would do. */
 const mostPasses = 20;
@@ -71,7 +72,7 @@ export async function reencryptAll(input: NekReencryptWith, ctx: RunContext): Pr
       last = tally;
     }
     const { rewrapped, finished, passes } = total;
-    const outputs: NekReencryptOutputs = {
+    return await keepOutcome<NekReencryptOutputs>(ctx, {
       kid,
       rewrapped,
       finished,
@@ -79,9 +80,7 @@ export async function reencryptAll(input: NekReencryptWith, ctx: RunContext): Pr
       passes,
       rows: last.rows,
       seconds: Math.round((clock.monotonic() - started) / 1000),
-    };
-    await ctx.keep(outcomeName, Buffer.from(`${JSON.stringify(outputs)}\n`));
-    return outputs;
+    });
   });
 }
 

@@ -1,4 +1,3 @@
-import type { ReadContext, RunContext } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { NekReencryptWith } from '../../generated/types.ts';
 import type { NekWorld } from './open.ts';
@@ -22,24 +21,4 @@ export function requireActive(
     outcome: 'not-applied',
     hint: 'Make it active first (mek.activate); with allowInactive: true it is used as it is.',
   });
-}
-
-const undoneName = 'undone';
-
-/** After an undo, until the step begins again. */
-export async function wasUndone(ctx: ReadContext): Promise<boolean> {
-  return (await lastLine(ctx)) === 'undone';
-}
-
-export async function noteUndone(ctx: RunContext): Promise<void> {
-  await ctx.keep(undoneName, Buffer.from('undone\n'));
-}
-
-export async function noteBegun(ctx: RunContext): Promise<void> {
-  if (await wasUndone(ctx)) await ctx.keep(undoneName, Buffer.from('begun again\n'));
-}
-
-async function lastLine(ctx: ReadContext): Promise<string | undefined> {
-  const bytes = await ctx.kept(undoneName);
-  return bytes === undefined ? undefined : Buffer.from(bytes).toString().trimEnd().split('\n').at(-1);
 }

@@ -5,6 +5,7 @@ import type { NekReencryptOutputs, NekReencryptWith } from '../../generated/type
 import { asJson } from '../kubectl/observing.ts';
 import { requireClock, requireVersioned } from '../mek/openbao.ts';
 import { documentWitness, observeDocument, stateOf } from '../mek/preparing.ts';
+import { noteUndone, wasUndone } from '../undone.ts';
 import { count, describeCensus } from './count.ts';
 import { requireHealthy, requireNoAnomalies, wrapBudget } from './health.ts';
 import { withNeks } from './open.ts';
@@ -12,7 +13,7 @@ import { nekAccess, nekPlaceProblems, nekResources } from './place.ts';
 import { judgeCount } from './reencrypt-observe.ts';
 import { reencryptAll } from './reencrypt-run.ts';
 import type { ReencryptState } from './reencrypt-state.ts';
-import { noteUndone, requireActive, wasUndone } from './reencrypt-state.ts';
+import { requireActive } from './reencrypt-state.ts';
 
 /** Namespace keys per second, from a slow cluster to a fast one; for the time that a plan tells. */
 const rates = { slow: 200, fast: 4000 };
