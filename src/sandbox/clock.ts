@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock } from '../services/clock.ts';
+import { isCryptoPending } from './pending-crypto.ts';
 import type { Timeline } from './timeline.ts';
 
 interface Waiter {
@@ -30,7 +31,7 @@ const BATCH = 200;
 
 /** Requests of this process that are still on their way, whatever asked for them. */
 export function hasPendingRequests(): boolean {
-  return process.getActiveResourcesInfo().some((name) => /Req/.test(name));
+  return isCryptoPending() || process.getActiveResourcesInfo().some((name) => /Req/.test(name));
 }
 
 /**

@@ -3,6 +3,8 @@ import { buildWorld, type WorldOptions } from './build-world.ts';
 import { hasPendingRequests, VirtualClock } from './clock.ts';
 import { type Command, commandOf, type Outcome, recordOf, run } from './commands.ts';
 import { createFaultPlan, type Fault, type FaultPlan } from './faults.ts';
+import { watchCrypto } from './pending-crypto.ts';
+import { followScript, type SandboxScript } from './script.ts';
 import type { World } from './world.ts';
 import { memoryWorldFile, openWorldFile, SandboxError } from './world-file.ts';
 import { createSealer, type Sealer } from './world-seal.ts';
@@ -14,6 +16,8 @@ export interface Machine {
   readonly faults: FaultPlan;
   /** Writes a command down, then does it. */
   perform(command: Command): Outcome;
+  /** A service of this world is about to answer a call. */
+  called(): void;
   close(): void;
 }
 
@@ -23,6 +27,9 @@ export interface MachineOptions {
   readonly seed: number;
   readonly faults: readonly Fault[];
   readonly world: WorldOptions;
+  readonly script?: SandboxScript;
+  /** Ends this process at once. */
+  readonly die?: () => never;
   readonly isBusy?: () => boolean;
   readonly beforeJump?: (ms: number) => Promise<void>;
 }
@@ -31,7 +38,7 @@ export interface MachineOptions {
 const FORMAT = 2;
 
 function header(options: MachineOptions): JsonObject {
-  return { sandbox: FORMAT, seed: options.seed, options: { ...options.world } };
+  return { sandbox: FORMAT, seed: options.seed, options: { ...options.world } as JsonObject };
 }
 
 function checkHeader(found: JsonObject, options: MachineOptions): void {
@@ -57,12 +64,15 @@ function replay(world: World, records: readonly JsonObject[], sealer: Sealer): r
 
 /** Builds the world of a seed, or brings back the one that a run's folder holds. */
 export function startMachine(options: MachineOptions): Machine {
-  const { file, records } = options.folder === undefined ? memoryWorldFile() : openWorldFile(options.folder);
+  watchCrypto();
+  const from = options.script?.from;
+  const { file, records } =
+    options.folder === undefined ? memoryWorldFile(from) : openWorldFile(options.folder, from);
   const [first, ...rest] = records;
   if (first !== undefined) checkHeader(first, options);
   const world = buildWorld(options.seed, options.world);
   if (first === undefined) file.append(header(options));
-  const sealer = createSealer(options.folder);
+  const sealer = createSealer(options.folder ?? from);
   const taken = replay(world, rest, sealer);
   const clock = new VirtualClock({
     timeline: world.timeline,
@@ -75,15 +85,28 @@ export function startMachine(options: MachineOptions): Machine {
     taken,
     record: (index) => file.append({ t: world.timeline.now, fault: index }),
   });
+  const perform = (command: Command): Outcome => {
+    clock.touch();
+    file.append(recordOf(clock.now(), command, sealer));
+    return run(world, command);
+  };
+  const script = followScript(options.script ?? {}, (strike) => {
+    perform({ do: 'strike', strike });
+    if (strike.what === 'die') options.die?.();
+  });
   return {
     world,
     clock,
     faults,
     perform: (command) => {
-      clock.touch();
-      file.append(recordOf(clock.now(), command, sealer));
-      return run(world, command);
+      const outcome = perform(command);
+      script.count(true);
+      return outcome;
     },
-    close: () => file.close(),
+    called: () => script.count(false),
+    close: () => {
+      script.close();
+      file.close();
+    },
   };
 }

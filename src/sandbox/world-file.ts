@@ -1,4 +1,4 @@
-import { closeSync, existsSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, cpSync, existsSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import type { Json, JsonObject } from '../engine/json.ts';
 
@@ -50,12 +50,21 @@ function parse(file: string, text: string): readonly JsonObject[] {
   });
 }
 
-/** Opens or creates `world.jsonl` in a run's folder. A last line without its end was never answered: it is cut off. */
-export function openWorldFile(folder: string): OpenedWorldFile {
+function recordsIn(file: string, bytes: Buffer): readonly JsonObject[] {
+  const whole = bytes.lastIndexOf(NEWLINE) + 1;
+  return parse(file, bytes.subarray(0, whole).toString('utf8'));
+}
+
+/**
+ * Opens or creates `world.jsonl` in a run's folder. A last line without its end was never answered: it is cut off.
+ * A new one begins with the world of another run's folder, if one is given.
+ */
+export function openWorldFile(folder: string, from?: string): OpenedWorldFile {
   const file = path.join(folder, NAME);
+  if (from !== undefined && !existsSync(file)) inherit(from, folder);
   const bytes = existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
   const whole = bytes.lastIndexOf(NEWLINE) + 1;
-  const records = parse(file, bytes.subarray(0, whole).toString('utf8'));
+  const records = recordsIn(file, bytes);
   const descriptor = openSync(file, 'a', 0o600);
   if (whole < bytes.length) ftruncateSync(descriptor, whole);
   let failure: unknown;
@@ -82,7 +91,16 @@ export function openWorldFile(folder: string): OpenedWorldFile {
   };
 }
 
-/** A world that ends with its process. */
-export function memoryWorldFile(): OpenedWorldFile {
-  return { records: [], file: { append: () => undefined, close: () => undefined } };
+/** What a run leaves of its world: the last record last, so that a copy that was cut short is no world yet. */
+function inherit(from: string, folder: string): void {
+  for (const name of ['files', 'world.key', NAME])
+    if (existsSync(path.join(from, name)))
+      cpSync(path.join(from, name), path.join(folder, name), { recursive: true });
+}
+
+/** A world that ends with its process; it begins with that of a run's folder, if one is given. */
+export function memoryWorldFile(from?: string): OpenedWorldFile {
+  const file = path.join(from ?? '', NAME);
+  const records = from === undefined ? [] : recordsIn(file, readFileSync(file));
+  return { records, file: { append: () => undefined, close: () => undefined } };
 }

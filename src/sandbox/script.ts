@@ -1,0 +1,45 @@
+import { writeFileSync } from 'node:fs';
+import type { WorldOptions } from './build-world.ts';
+import type { Strike } from './strikes.ts';
+
+/**
+ * How a world is made and disturbed, for tests that kill and hurt: a file of this shape is named by RUNBOOK_SANDBOX_SCRIPT.
+ * `world` stands in the head of the world's file, and every process of a run must be given the same. The strikes are this
+ * process's own: each is written down when it strikes, so that a replay repeats it.
+ */
+export interface SandboxScript {
+  readonly world?: WorldOptions;
+  /** Folder of another run: a new run goes on in the world that it left. */
+  readonly from?: string;
+  readonly strikes?: readonly {
+    /** Calls to services, counted before they are answered and again after they changed something. */
+    readonly after: number;
+    readonly strike: Strike;
+  }[];
+  /** File that tells at the end how many calls there were, and which of them changed something. */
+  readonly count?: string;
+}
+
+export interface FollowedScript {
+  count(changed: boolean): void;
+  close(): void;
+}
+
+export function followScript(script: SandboxScript, strikeNow: (strike: Strike) => void): FollowedScript {
+  const strikes = [...(script.strikes ?? [])].sort((a, b) => a.after - b.after);
+  const changes: number[] = [];
+  let calls = 0;
+  return {
+    count: (changed) => {
+      calls += 1;
+      if (changed) changes.push(calls);
+      while (strikes[0] !== undefined && strikes[0].after <= calls) {
+        const due = strikes.shift();
+        if (due !== undefined) strikeNow(due.strike);
+      }
+    },
+    close: () => {
+      if (script.count !== undefined) writeFileSync(script.count, JSON.stringify({ calls, changes }));
+    },
+  };
+}
