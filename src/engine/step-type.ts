@@ -99,7 +99,7 @@ export interface RunContext extends ReadContext {
   readonly services: Services;
   /** One per step instance, the same over retries and resumes; travels in the target. */
   readonly operationKey: string;
-  /** What `capture` saw: an effect that depends on it (the version that a write expects) must not look again. Absent in tests and reads. */
+  /** In a changing step: what `capture` found, as it was journaled before the first attempt. */
   readonly before?: Before;
   /** What the last `checkpoint` of this instance said, after a resume. */
   readonly resumed?: Json;

@@ -1,6 +1,5 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock } from '../services/clock.ts';
-import { isCryptoPending } from './pending-crypto.ts';
 import type { Timeline } from './timeline.ts';
 
 interface Waiter {
@@ -28,11 +27,6 @@ export interface ClockOptions {
 const CALM = 3;
 /** Events of the world between two looks at the event loop. */
 const BATCH = 200;
-
-/** Requests of this process that are still on their way, whatever asked for them. */
-export function hasPendingRequests(): boolean {
-  return isCryptoPending() || process.getActiveResourcesInfo().some((name) => /Req/.test(name));
-}
 
 /**
  * Virtual time. It stands still while anybody works and jumps to the next moment at which something happens once everybody waits;

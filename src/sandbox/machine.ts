@@ -1,9 +1,9 @@
 import type { JsonObject } from '../engine/json.ts';
 import { buildWorld, type WorldOptions } from './build-world.ts';
-import { hasPendingRequests, VirtualClock } from './clock.ts';
+import { hasPendingRequests } from './busy.ts';
+import { VirtualClock } from './clock.ts';
 import { type Command, commandOf, type Outcome, recordOf, run } from './commands.ts';
 import { createFaultPlan, type Fault, type FaultPlan } from './faults.ts';
-import { watchCrypto } from './pending-crypto.ts';
 import { followScript, type SandboxScript } from './script.ts';
 import type { World } from './world.ts';
 import { memoryWorldFile, openWorldFile, SandboxError } from './world-file.ts';
@@ -64,7 +64,6 @@ function replay(world: World, records: readonly JsonObject[], sealer: Sealer): r
 
 /** Builds the world of a seed, or brings back the one that a run's folder holds. */
 export function startMachine(options: MachineOptions): Machine {
-  watchCrypto();
   const from = options.script?.from;
   const { file, records } =
     options.folder === undefined ? memoryWorldFile(from) : openWorldFile(options.folder, from);

@@ -3,7 +3,7 @@ import { type Client, statementLimit, types } from './nek-store-library.ts';
 import { insertStatement, toParams } from './nek-store-rows.ts';
 import { nekTable } from './nek-store-schema.ts';
 
-/** Cassandra refuses a batch of more than 50 KiB by default; 50 rows are about 35. */
+/** About 35 kB. Cassandra's limit of 50 KiB for batches is not for those of one partition: they are one mutation. */
 const mostRows = 50;
 
 /** Why these rows are not written in one batch; undefined when they are. */

@@ -19,8 +19,10 @@ export interface Asker {
   readonly what: Call;
 }
 
-/** Parts of the ring that are read one after the other: enough to tell how far a scan is. */
+/** Parts of the ring, told one after the other: enough to tell how far a scan is. */
 const parts = 32;
+/** Ranges that are read at the same time. */
+const lanes = 3;
 
 /** Every row of a query. */
 export async function readAll(
@@ -34,25 +36,32 @@ export async function readAll(
 }
 
 /** A query page by page; one page is fetched while its reader works on the one before, and no more. */
-export function pagesOf(asker: Asker, query: Query, signal: AbortSignal): AsyncIterable<Page> {
+export function pagesOf(asker: Asker, query: Query, signal: AbortSignal): AsyncGenerator<Page> {
   return ahead(pages(asker, query, signal));
 }
 
-/** A query over a range of tokens, from the lowest to the highest, page by page. */
-export function scanRing(
+/**
+ * A query over a range of tokens, from the lowest to the highest, page by page. The first pages of the next ranges are
+ * fetched meanwhile: nodes work side by side, and no more than a few pages are held.
+ */
+export async function* scanRing(
   asker: Asker,
   query: Omit<Query, 'params'>,
   signal: AbortSignal,
-): AsyncIterable<Page> {
-  return ahead(ring(asker, query, signal));
-}
-
-async function* ring(asker: Asker, query: Omit<Query, 'params'>, signal: AbortSignal): AsyncGenerator<Page> {
-  for (const [index, { after, upTo }] of splitRing(parts).entries()) {
-    const params = [String(after), String(upTo)];
-    for await (const { rows, done } of pages(asker, { ...query, params }, signal)) {
-      yield { rows, done: (index + done) / parts };
+): AsyncGenerator<Page> {
+  const begun: AsyncGenerator<Page>[] = [];
+  const ranges = splitRing(parts);
+  try {
+    for (let index = 0; index < parts; index++) {
+      for (const { after, upTo } of ranges.slice(index + begun.length, index + lanes)) {
+        begun.push(begin(pagesOf(asker, { ...query, params: [String(after), String(upTo)] }, signal)));
+      }
+      const lane = begun.shift();
+      if (lane === undefined) return;
+      for await (const { rows, done } of lane) yield { rows, done: (index + done) / parts };
     }
+  } finally {
+    for (const lane of begun) await lane.return(undefined);
   }
 }
 
@@ -90,4 +99,20 @@ async function* ahead<T>(source: AsyncGenerator<T>): AsyncGenerator<T> {
   } finally {
     await source.return(undefined).catch(() => undefined);
   }
+}
+
+/** Asks for the first item at once. */
+function begin<T>(source: AsyncGenerator<T>): AsyncGenerator<T> {
+  const first = source.next();
+  first.catch(() => undefined);
+  return (async function* () {
+    try {
+      const { value, done } = await first;
+      if (done === true) return;
+      yield value;
+      yield* source;
+    } finally {
+      await source.return(undefined);
+    }
+  })();
 }

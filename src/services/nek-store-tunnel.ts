@@ -83,8 +83,6 @@ export async function openTunnel(options: TunnelOptions): Promise<Tunnel> {
       server.once('error', reject);
       server.listen(0, '127.0.0.1', resolve);
     });
-    // Closed while it was opening: nobody would close it later.
-    if (closed) server.close();
     const { port } = server.address() as AddressInfo;
     const entry: Entry = {
       pod,
@@ -96,6 +94,8 @@ export async function openTunnel(options: TunnelOptions): Promise<Tunnel> {
       failure: undefined,
     };
     entries.set(pod, entry);
+    // The tunnel was closed while this opened: nobody would close it later.
+    if (closed) shut(entry);
     return entry;
   }
 

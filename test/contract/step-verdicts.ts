@@ -43,7 +43,7 @@ export async function expectVerdicts(
   const look = (on = ctx) => type.observe(input, before, on);
 
   expect(await look()).toMatchObject({ state: 'not-applied' });
-  const outputs = await type.run(input, ctx);
+  const outputs = await type.run(input, { ...ctx, before });
   expect(during[0]).toMatchObject({ state: 'in-progress' });
   expect(await look()).toMatchObject({ state: 'applied', outputs });
   await scenario.meddle(world.services, outputs);

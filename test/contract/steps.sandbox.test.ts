@@ -5,7 +5,9 @@ import { kinds } from '../../src/services/kubernetes.ts';
 import type { Services } from '../../src/services/services.ts';
 import { stepDown } from '../../src/steps/bao/step-down.ts';
 import { deletePod } from '../../src/steps/kubectl/delete-pod.ts';
-import { expectVerdicts } from './step-verdicts.ts';
+import { converge } from '../../src/steps/mek/converge.ts';
+import { publish } from '../../src/steps/mek/publish.ts';
+import { contextOn, expectVerdicts } from './step-verdicts.ts';
 import { stepsContract } from './steps.ts';
 
 const never = new AbortController().signal;
@@ -61,6 +63,31 @@ test('kubectl.delete-pod is observed truly', async () => {
         });
         await clock.sleep(120_000, never);
       },
+    },
+  );
+});
+
+test('mek.converge is observed truly', async () => {
+  const sandbox = await running();
+  const token = await rootToken(sandbox.services);
+  const { namespace } = bao;
+  const openbao = { namespace, selector: bao.selector, token };
+  const database = { namespace: 'cassandra-system', selector: 'app.kubernetes.io/name=cassandra' };
+  const document = sandbox.inspect.secret()?.data ?? {};
+  const ctx = contextOn(sandbox.services);
+  const publication = { openbao, cassandra: database, apiKeys: database } as never;
+  const before = await publish.capture(publication, ctx);
+  const { kid } = await publish.run(publication, { ...ctx, before });
+  const resource = { namespace: 'api-keys', kind: 'Deployment', resource: 'api-keys' };
+  const selector = 'app.kubernetes.io/name=helm-nvcf-api-keys';
+  const loads = { name: 'api-keys', selector, container: 'helm-nvcf-api-keys', loads: 'start' };
+  await expectVerdicts(
+    converge,
+    { services: sandbox.services, denied: denied(sandbox) },
+    {
+      input: { openbao, kid, consumers: [{ ...resource, ...loads }] },
+      // The chart's Job writes the document of the installation again.
+      meddle: async () => sandbox.control.editKv({ data: document }),
     },
   );
 });

@@ -52,7 +52,7 @@ export class MemoryNekStore implements NekStoreWriter {
   #ticks = 0;
 
   constructor(micros?: () => number) {
-    this.micros = micros ?? (() => ++this.#ticks);
+    this.micros = micros ?? (() => 1_800_000_000_000_000 + ++this.#ticks);
   }
 
   /** Puts rows there as they are, with their static column. */
@@ -99,7 +99,7 @@ export class MemoryNekStore implements NekStoreWriter {
         await this.#called('health');
         return this.health;
       },
-      scan: ({ pageSize = 100 }) => this.#scan(pageSize),
+      scan: ({ pageSize = 100 }, signal) => this.#scan(pageSize, signal),
       partition: async ({ namespace, kid }) => {
         await this.#called('partition');
         return this.#rowsOf(namespace).filter((row) => kid === undefined || row.kid === kid);
@@ -113,10 +113,12 @@ export class MemoryNekStore implements NekStoreWriter {
         await this.#called('statusWriteTime');
         return this.#partitions.get(key.namespace)?.rows.get(idOf(key))?.cells.get('status')?.at;
       },
-      insert: async (rows, { timestamp }) => {
+      insert: async (rows, { timestamp }, signal) => {
         await this.#called('insert');
+        if (signal.aborted) throw aborted();
         requireOnePartition(rows);
-        if (rows.length > 50) throw refused('more than 50 rows in one batch');
+        if (rows.length > 50) throw refused('at most 50 rows in one batch');
+        if (new Set(rows.map(idOf)).size < rows.length) throw refused('one key twice in a batch');
         let written = false;
         await this.aroundInsert(() => {
           written = true;
@@ -134,7 +136,8 @@ export class MemoryNekStore implements NekStoreWriter {
     };
   }
 
-  async *#scan(pageSize: number): AsyncGenerator<NekPage> {
+  async *#scan(pageSize: number, signal: AbortSignal): AsyncGenerator<NekPage> {
+    if (!Number.isInteger(pageSize) || pageSize < 1 || pageSize > 5000) throw refused('no such page size');
     const names = [...this.#partitions.keys()].sort();
     let page: NekRow[] = [];
     for (const [index, namespace] of names.entries()) {
@@ -143,11 +146,13 @@ export class MemoryNekStore implements NekStoreWriter {
         page.push(row);
         if (page.length < pageSize) continue;
         await this.#called('scan');
+        if (signal.aborted) throw aborted();
         yield { rows: page, done: (index + 1) / (names.length + 1) };
         page = [];
       }
     }
     await this.#called('scan');
+    if (signal.aborted) throw aborted();
     yield { rows: page, done: 1 };
   }
 
@@ -178,7 +183,8 @@ export class MemoryNekStore implements NekStoreWriter {
     const stored = this.#row(row);
     if (at <= stored.deletedAt) return;
     for (const column of columns) {
-      const [value, now] = [row[column], stored.cells.get(column)];
+      const [given, now] = [row[column], stored.cells.get(column)];
+      const value = column === 'createdAt' ? (given?.toLowerCase() ?? null) : given;
       const wins = now === undefined || at > now.at || (at === now.at && String(value) > String(now.value));
       if (wins) stored.cells.set(column, { value, at });
     }
@@ -238,6 +244,10 @@ export function noQuorum(): NekStoreError {
     outcome: 'not-applied',
     retryable: true,
   });
+}
+
+function aborted(): NekStoreError {
+  return new NekStoreError('it was stopped', { reason: 'aborted', outcome: 'not-applied', retryable: false });
 }
 
 export function refused(message: string): NekStoreError {

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { hasPendingRequests, VirtualClock } from '../../src/sandbox/clock.ts';
+import { hasPendingRequests } from '../../src/sandbox/busy.ts';
+import { VirtualClock } from '../../src/sandbox/clock.ts';
 import { Timeline } from '../../src/sandbox/timeline.ts';
 
 const never = new AbortController().signal;
@@ -54,6 +55,16 @@ describe('virtual time', () => {
     };
     await Promise.all([quick(), slow()]);
     expect(seen).toEqual(['read@0', 'slow@10', 'quick@20']);
+  });
+
+  test('waits for WebCrypto, which works in threads of its own', async () => {
+    const { clock } = rig();
+    const waiting = clock.sleep(10, never);
+    const key = await crypto.subtle.importKey('raw', new Uint8Array(32), 'PBKDF2', false, ['deriveBits']);
+    const how = { name: 'PBKDF2', hash: 'SHA-256', salt: new Uint8Array(16), iterations: 200_000 };
+    await crypto.subtle.deriveBits(how, key, 256);
+    expect(clock.monotonic()).toBe(0);
+    await waiting;
   });
 
   test('waits for whoever holds it', async () => {

@@ -11,6 +11,14 @@ export type Row = Record<string, unknown>;
 /** What the chart calls `cassandra.dbUser`; the password is the chart's default. */
 export const superuser = { username: 'cassandra', password: 'cassandra' };
 
+/** The one namespace that an installation has. */
+const firstNamespace = {
+  namespace: 'nvcf',
+  entity_types: Object.fromEntries(['functions', 'accounts', 'tasks'].map((name) => [name, { name }])),
+  entity_hash_size: 10,
+  created_at: '2026-01-01 00:00:00.000Z',
+};
+
 const replication = `{'class': 'NetworkTopologyStrategy', '${cassandraDatacenter}': ${cassandraPods.length}}`;
 
 /** Connects over the addresses of the pods. Statements are at LOCAL_QUORUM; the caller shuts the client down. */
@@ -74,6 +82,7 @@ export async function ensureSchema(connection: Connection, passwords: Record<str
       await createKeyspace(client, keyspace);
       await createRole(client, keyspace, passwords[keyspace.name] ?? '');
     }
+    await client.execute('INSERT INTO ess_api.namespaces JSON ?', [JSON.stringify(firstNamespace)]);
     await client.execute(createKeyspaceStatement(ledgerKeyspace));
     for (const { name } of keyspaces) {
       const table = `${ledgerKeyspace}.${name}`;
@@ -83,11 +92,11 @@ export async function ensureSchema(connection: Connection, passwords: Record<str
   });
 }
 
-/** Empties every table that holds data of a service. */
+/** Empties every table but those that the migrations fill. */
 export async function emptyTables(client: Client): Promise<void> {
-  const tables = [essKeyspace, apiKeysKeyspace].flatMap(({ name, tables: all }) =>
-    Object.keys(all).map((table) => `${name}.${table}`),
-  );
+  const tables = [essKeyspace, apiKeysKeyspace]
+    .flatMap(({ name, tables: all }) => Object.keys(all).map((table) => `${name}.${table}`))
+    .filter((table) => table !== 'ess_api.namespaces');
   await Promise.all(tables.map((table) => client.execute(`TRUNCATE ${table}`, [], { prepare: false })));
 }
 

@@ -1,8 +1,8 @@
-import { PassThrough } from 'node:stream';
-import { Exec, type KubernetesObject, type V1Deployment, type V1StatefulSet } from '@kubernetes/client-node';
+import type { KubernetesObject, V1Deployment, V1StatefulSet } from '@kubernetes/client-node';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Connection, connect, isReady, isSettled, listObjects } from './api.ts';
 import { ensureUp, killPod, reset } from './control.ts';
+import { execute } from './execute.ts';
 import { waitFor } from './shell.ts';
 import { onePod, podsOf } from './workloads.ts';
 
@@ -100,11 +100,16 @@ describe('a pod', () => {
   test('resolves the name of a service and reaches it', async () => {
     const { metadata } = await onePod(admin, 'nats-system', 'app.kubernetes.io/component=nats-box');
     const command = ['wget', '-q', '-O', '-', 'http://ess-api.ess:8080/health'];
-    expect(await execute('nats-system', metadata?.name ?? '', 'nats-box', command)).toBe('{"status":"UP"}');
+    expect(await execute(admin, 'nats-system', metadata?.name ?? '', 'nats-box', command)).toBe(
+      '{"status":"UP"}',
+    );
   });
 
   test('of Cassandra sees the whole ring', async () => {
-    const status = await execute('cassandra-system', 'cassandra-1', 'cassandra', ['nodetool', 'status']);
+    const status = await execute(admin, 'cassandra-system', 'cassandra-1', 'cassandra', [
+      'nodetool',
+      'status',
+    ]);
     expect(status.match(/^UN {2}10\./gm)).toHaveLength(3);
   });
 
@@ -174,18 +179,4 @@ describe('changes', () => {
 
 async function patch(change: KubernetesObject & { spec: object }): Promise<void> {
   await admin.objects.patch(change);
-}
-
-function execute(namespace: string, pod: string, container: string, command: string[]): Promise<string> {
-  const output = new PassThrough();
-  const chunks: Buffer[] = [];
-  output.on('data', (chunk: Buffer) => chunks.push(chunk));
-  return new Promise((resolve, reject) => {
-    new Exec(admin.config)
-      .exec(namespace, pod, container, command, output, null, null, false, ({ status, message }) => {
-        if (status === 'Success') resolve(Buffer.concat(chunks).toString());
-        else reject(new Error(message));
-      })
-      .catch(reject);
-  });
 }

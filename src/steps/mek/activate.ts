@@ -11,7 +11,7 @@ import type { OpenDocument } from './document.ts';
 import { openDocument } from './document.ts';
 import { activeSince, readHistory } from './history.ts';
 import { captured, documentWitness, observeDocument, prepare, stateOf } from './preparing.ts';
-import { documentNeeds, documentResources, groupProblems, openbaoAccess } from './target.ts';
+import { documentNeeds, documentResources, groupProblems, namespaceOf, openbaoAccess } from './target.ts';
 import { mayBeOnItsWay } from './trail.ts';
 import { changed, moved, writeDocument } from './writing.ts';
 
@@ -25,7 +25,7 @@ export const activate: ChangeStepType<MekActivateWith, MekActivateOutputs> = {
   type: 'mek.activate',
   effect: 'change',
   timeout: 2 * 60_000,
-  describe: ({ kid, openbao }) => `make ${kid} the active master key in OpenBao of ${openbao.namespace}`,
+  describe: ({ kid, openbao }) => `make ${kid} the active master key in OpenBao of ${namespaceOf(openbao)}`,
   resources: ({ openbao }) => documentResources(openbao, 'write'),
   access: ({ openbao }) => openbaoAccess(openbao, documentNeeds(openbao, ['update'])),
   check: ({ openbao }) => groupProblems('openbao', openbao),

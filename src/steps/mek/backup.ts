@@ -29,6 +29,7 @@ import {
   documentPath,
   documentResources,
   groupProblems,
+  namespaceOf,
   openbaoAccess,
   secretOf,
 } from './target.ts';
@@ -44,7 +45,7 @@ export const backup: ChangeStepType<MekBackupWith, MekBackupOutputs> = {
   effect: 'change',
   timeout: 5 * 60_000,
   describe: ({ file, openbao }) =>
-    `back up the master keys in OpenBao of ${openbao.namespace} to ${file}, and prove it`,
+    `back up the master keys in OpenBao of ${namespaceOf(openbao)} to ${file}, and prove it`,
   resources: ({ file, openbao, cassandra }) => [
     { path: localPath(file), mode: 'write' },
     ...documentResources(openbao, 'read'),
@@ -263,6 +264,5 @@ function unproven({ file }: MekBackupWith, why: string, details: readonly string
 }
 
 function localPath(file: string): string {
-  const segments = file.split('/').filter((segment) => segment !== '');
-  return ['local', ...segments.map((segment) => (/[‹\s]/.test(segment) ? '*' : segment))].join('/');
+  return `local/${file.includes('‹') ? '*' : encodeURIComponent(file)}`;
 }

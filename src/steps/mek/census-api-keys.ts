@@ -8,6 +8,7 @@ import {
   dataPath,
   groupProblems,
   keyspaceOf,
+  namespaceOf,
   openbaoAccess,
 } from './target.ts';
 
@@ -16,7 +17,7 @@ export const censusApiKeys: ReadStepType<MekCensusApiKeysWith, MekCensusApiKeysO
   effect: 'read',
   timeout: 10 * 60_000,
   describe: ({ apiKeys }) =>
-    `count the rows of ${keyspaceOf(apiKeys, 'api-keys')} in ${apiKeys.namespace} by master key`,
+    `count the rows of ${keyspaceOf(apiKeys, 'api-keys')} in ${namespaceOf(apiKeys)} by master key`,
   resources: ({ apiKeys }) => [cassandraResource(apiKeys, 'api-keys', 'read')],
   access: ({ openbao, apiKeys }) => [
     ...openbaoAccess(openbao, [

@@ -13,7 +13,7 @@ import { openDocument, openVersion } from './document.ts';
 import { connect, requireVersioned } from './openbao.ts';
 import { captured, documentWitness, observeDocument, stateOf } from './preparing.ts';
 import { logsSince, predictConsumer, refresh, restartedBy, rolloutOf } from './refreshing.ts';
-import { documentNeeds, documentResources, groupProblems, openbaoAccess } from './target.ts';
+import { documentNeeds, documentResources, groupProblems, listOf, openbaoAccess } from './target.ts';
 import { requirePolicy } from './token.ts';
 import { moved } from './writing.ts';
 
@@ -28,14 +28,16 @@ export const converge: ChangeStepType<MekConvergeWith, MekConvergeOutputs> = {
   effect: 'change',
   timeout: 45 * 60_000,
   describe: ({ kid, current, consumers }) =>
-    `prove that every pod of ${consumers.map(({ name }) => name).join(', ')} has loaded ${kid}${current === true ? ' as the active key' : ''}`,
+    `prove that every pod of ${listOf(consumers)
+      .map(({ name }) => name)
+      .join(', ')} has loaded ${kid}${current === true ? ' as the active key' : ''}`,
   resources: ({ openbao, consumers }) => [
     ...documentResources(openbao, 'read'),
-    ...consumers.flatMap(consumerResources),
+    ...listOf(consumers).flatMap(consumerResources),
   ],
   access: ({ openbao, consumers, current }) => [
     ...openbaoAccess(openbao, documentNeeds(openbao)),
-    ...consumers.flatMap((consumer) => consumerAccess(consumer, current === true)),
+    ...listOf(consumers).flatMap((consumer) => consumerAccess(consumer, current === true)),
   ],
   check: ({ openbao, consumers }) => [...groupProblems('openbao', openbao), ...consumerProblems(consumers)],
 

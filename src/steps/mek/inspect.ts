@@ -10,7 +10,7 @@ import type { History } from './history.ts';
 import { judgeHistory, readHistory } from './history.ts';
 import type { Bao } from './openbao.ts';
 import { connect, nothingThere, readKv, readMetadata, requireVersioned } from './openbao.ts';
-import { documentNeeds, documentResources, groupProblems, openbaoAccess } from './target.ts';
+import { documentNeeds, documentResources, groupProblems, namespaceOf, openbaoAccess } from './target.ts';
 
 type Keys = MekInspectOutputs['keys'];
 type Past = Pick<MekInspectOutputs, 'versions' | 'damaged' | 'damage' | 'newestIntactPrivateJwks'>;
@@ -32,7 +32,7 @@ export const inspect: ReadStepType<MekInspectWith, MekInspectOutputs> = {
   effect: 'read',
   timeout: 2 * 60_000,
   describe: ({ openbao, history }) =>
-    `read the master keys${history === true ? ' and their history' : ''} in OpenBao of ${openbao.namespace}`,
+    `read the master keys${history === true ? ' and their history' : ''} in OpenBao of ${namespaceOf(openbao)}`,
   resources: ({ openbao }) => documentResources(openbao, 'read'),
   access: ({ openbao }) => openbaoAccess(openbao, documentNeeds(openbao)),
   check: ({ openbao }) => groupProblems('openbao', openbao),

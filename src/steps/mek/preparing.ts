@@ -7,7 +7,7 @@ import type { OpenDocument } from './document.ts';
 import { openDocument, openVersion } from './document.ts';
 import { connect, nameOfSecret, nothingThere, readMetadata, requireVersioned } from './openbao.ts';
 import type { OpenBaoGroup, PolicyNeed } from './target.ts';
-import { documentResources } from './target.ts';
+import { documentResource } from './target.ts';
 import { requirePolicy } from './token.ts';
 import { requireVersion } from './writing.ts';
 
@@ -56,7 +56,7 @@ function metadataNotes({ casRequired, maxVersions, deleteVersionAfter }: KvMetad
 /** The version of the document as a witness: it moves with every write, whoever makes it. */
 export function documentWitness(open: OpenDocument, mount: string): Witness {
   return {
-    resource: documentResources(open.bao.group, 'write')[0]?.path ?? '',
+    resource: documentResource(open.bao.group),
     description: `${nameOfSecret(open.bao.at)} version ${open.version}`,
     digest: `${mount}:${open.version}`,
   };

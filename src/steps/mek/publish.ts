@@ -19,6 +19,7 @@ import {
   documentNeeds,
   documentResources,
   groupProblems,
+  namespaceOf,
   openbaoAccess,
 } from './target.ts';
 import { hasWrittenSince, keptBecause, mayBeOnItsWay, noteKept } from './trail.ts';
@@ -36,7 +37,7 @@ export const publish: ChangeStepType<MekPublishWith, MekPublishOutputs> = {
   type: 'mek.publish',
   effect: 'change',
   timeout: 2 * 60_000,
-  describe: ({ openbao }) => `append a new master key to both sets, in OpenBao of ${openbao.namespace}`,
+  describe: ({ openbao }) => `append a new master key to both sets, in OpenBao of ${namespaceOf(openbao)}`,
   resources: ({ openbao, cassandra, apiKeys }) => [
     ...documentResources(openbao, 'write'),
     cassandraResource(cassandra, 'ess', 'read'),

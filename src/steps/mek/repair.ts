@@ -18,6 +18,7 @@ import {
   documentNeeds,
   documentResources,
   groupProblems,
+  namespaceOf,
   openbaoAccess,
 } from './target.ts';
 import { mayBeOnItsWay } from './trail.ts';
@@ -38,7 +39,7 @@ export const repair: ChangeStepType<MekRepairWith, MekRepairOutputs> = {
   effect: 'change',
   timeout: 10 * 60_000,
   describe: ({ fromVersion, openbao }) =>
-    `put overwritten keys of private_jwks back as version ${fromVersion} has them, in OpenBao of ${openbao.namespace}`,
+    `put overwritten keys of private_jwks back as version ${fromVersion} has them, in OpenBao of ${namespaceOf(openbao)}`,
   resources: ({ openbao, apiKeys }) => [
     ...documentResources(openbao, 'write'),
     cassandraResource(apiKeys, 'api-keys', 'read'),

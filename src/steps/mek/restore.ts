@@ -13,7 +13,14 @@ import { openVersion } from './document.ts';
 import type { Bao } from './openbao.ts';
 import { connect, nameOfSecret, nothingThere, requireVersioned, unreadable } from './openbao.ts';
 import { captured, documentWitness, observeDocument, stateOf } from './preparing.ts';
-import { dataPath, documentNeeds, documentResources, groupProblems, openbaoAccess } from './target.ts';
+import {
+  dataPath,
+  documentNeeds,
+  documentResources,
+  groupProblems,
+  namespaceOf,
+  openbaoAccess,
+} from './target.ts';
 import { requirePolicy } from './token.ts';
 import { mayBeOnItsWay } from './trail.ts';
 import { moved, requireVersion, writeDocument, writeFirst } from './writing.ts';
@@ -36,7 +43,7 @@ export const restore: ChangeStepType<MekRestoreWith, MekRestoreOutputs> = {
   effect: 'change',
   timeout: 2 * 60_000,
   describe: ({ file, openbao }) =>
-    `add the keys of ${file} that are missing to the master keys in OpenBao of ${openbao.namespace}`,
+    `add the keys of ${file} that are missing to the master keys in OpenBao of ${namespaceOf(openbao)}`,
   resources: ({ openbao }) => documentResources(openbao, 'write'),
   access: ({ openbao }) => openbaoAccess(openbao, documentNeeds(openbao, ['create', 'update'])),
   check: (input) => [...groupProblems('openbao', input.openbao), ...keyProblems(input)],

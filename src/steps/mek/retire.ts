@@ -22,6 +22,8 @@ import {
   documentNeeds,
   documentResources,
   groupProblems,
+  listOf,
+  namespaceOf,
   openbaoAccess,
 } from './target.ts';
 import { mayBeOnItsWay } from './trail.ts';
@@ -40,12 +42,12 @@ export const retire: ChangeStepType<MekRetireWith, MekRetireOutputs> = {
   effect: 'change',
   timeout: 15 * 60_000,
   describe: ({ kid, openbao }) =>
-    `take master key ${kid} out of OpenBao of ${openbao.namespace}, once nothing needs it`,
+    `take master key ${kid} out of OpenBao of ${namespaceOf(openbao)}, once nothing needs it`,
   resources: (input) => [
     ...documentResources(input.openbao, 'write'),
     cassandraResource(input.cassandra, 'ess', 'read'),
     cassandraResource(input.apiKeys, 'api-keys', 'read'),
-    ...input.consumers.map(({ namespace }) => ({
+    ...listOf(input.consumers).map(({ namespace }) => ({
       path: `kubernetes/${/[‹\s]/.test(namespace) ? '*' : namespace}/pods/*`,
       mode: 'read' as const,
     })),
@@ -54,7 +56,7 @@ export const retire: ChangeStepType<MekRetireWith, MekRetireOutputs> = {
     ...openbaoAccess(input.openbao, documentNeeds(input.openbao, ['update'])),
     ...cassandraAccess(input.cassandra, 'ess'),
     ...cassandraAccess(input.apiKeys, 'api-keys'),
-    ...input.consumers.flatMap(({ namespace, loads }) => [
+    ...listOf(input.consumers).flatMap(({ namespace, loads }) => [
       ...access(['list'], 'pods', { namespace }),
       ...(loads === 'reload' ? access(['get'], 'pods', { namespace, subresource: 'log' }) : []),
       ...(loads === 'reload' ? portForwardAccess(namespace) : []),

@@ -1,7 +1,7 @@
 import { Secret } from '../../engine/secret.ts';
 import type { Access, Resource } from '../../engine/step-type.ts';
 import type { KvPath } from '../../services/openbao.ts';
-import { targetProblems as serverProblems } from '../bao/nodes.ts';
+import { baoResources, targetProblems as serverProblems } from '../bao/nodes.ts';
 import { portForwardAccess } from '../pod-access.ts';
 
 /** The group `openbao` of a `with`: the server pods, and where the master keys lie. */
@@ -46,17 +46,19 @@ const defaults: Readonly<Record<Rows, { readonly keyspace: string; readonly cred
 };
 
 /** Where the master keys lie: 'services/all/kv', 'encryption/keys/stored_data' unless told otherwise. */
-export function documentPath({ mount, path }: Pick<OpenBaoGroup, 'mount' | 'path'>): KvPath {
+export function documentPath(group: Pick<OpenBaoGroup, 'mount' | 'path'> | undefined): KvPath {
+  const { mount, path } = group ?? {};
   return { mount: mount ?? 'services/all/kv', path: path ?? 'encryption/keys/stored_data' };
 }
 
-export function credentialsPath({ credentials }: CassandraGroup, rows: Rows): KvPath {
+export function credentialsPath(group: CassandraGroup | undefined, rows: Rows): KvPath {
+  const { credentials } = group ?? {};
   const known = defaults[rows].credentials;
   return { mount: credentials?.mount ?? known.mount, path: credentials?.path ?? known.path };
 }
 
-export function keyspaceOf({ keyspace }: CassandraGroup, rows: Rows): string {
-  return keyspace ?? defaults[rows].keyspace;
+export function keyspaceOf(group: CassandraGroup | undefined, rows: Rows): string {
+  return group?.keyspace ?? defaults[rows].keyspace;
 }
 
 /** An author's `Secret`, or the text that an unprotected input holds. */
@@ -86,8 +88,8 @@ export function documentNeeds(group: OpenBaoGroup, writes: readonly string[] = [
 /** What it takes to reach the server pods and to use a token there; every token may ask about itself by the policy `default`. */
 export function openbaoAccess(group: OpenBaoGroup, needs: readonly PolicyNeed[]): readonly Access[] {
   return [
-    ...portForwardAccess(group.namespace),
-    ...podRead(group.namespace),
+    ...portForwardAccess(namespaceOf(group)),
+    ...podRead(namespaceOf(group)),
     ...needs.map(({ path, capabilities }): Access => ({ system: 'openbao', path, capabilities })),
     { system: 'openbao', path: 'sys/capabilities-self', capabilities: ['update'] },
     { system: 'openbao', path: 'auth/token/lookup-self', capabilities: ['read'] },
@@ -97,8 +99,8 @@ export function openbaoAccess(group: OpenBaoGroup, needs: readonly PolicyNeed[])
 /** What it takes to open a session: the pods, and the credentials in OpenBao. */
 export function cassandraAccess(group: CassandraGroup, rows: Rows): readonly Access[] {
   return [
-    ...portForwardAccess(group.namespace),
-    ...podRead(group.namespace),
+    ...portForwardAccess(namespaceOf(group)),
+    ...podRead(namespaceOf(group)),
     { system: 'openbao', path: dataPath(credentialsPath(group, rows)), capabilities: ['read'] },
   ];
 }
@@ -108,22 +110,36 @@ function podRead(namespace: string): readonly Access[] {
   return [{ system: 'kubernetes', verb: 'get', group: '', resource: 'pods', namespace }];
 }
 
-/** The document as a resource, and the server pods that it is reached through. */
+/** The document as a resource, in the words of every step on key-value secrets, and the server pods that it is reached through. */
 export function documentResources(group: OpenBaoGroup, mode: Resource['mode']): readonly Resource[] {
+  const namespace = namespaceOf(group);
+  return [{ path: documentResource(group), mode }, ...baoResources({ namespace, selector: '' }, 'read')];
+}
+
+export function documentResource(group: OpenBaoGroup): string {
   const { mount, path } = documentPath(group);
-  return [
-    { path: `openbao/${known(group.namespace)}/kv/${known(mount)}/${known(path)}`, mode },
-    { path: `kubernetes/${known(group.namespace)}/pods/*`, mode: 'read' },
-  ];
+  const parts = ['openbao-kv', namespaceOf(group), ...mount.split('/'), ...path.split('/')];
+  return parts.map(known).join('/');
 }
 
 export function cassandraResource(group: CassandraGroup, rows: Rows, mode: Resource['mode']): Resource {
-  return { path: `cassandra/${known(group.namespace)}/${known(keyspaceOf(group, rows))}`, mode };
+  return { path: `cassandra/${known(namespaceOf(group))}/${known(keyspaceOf(group, rows))}`, mode };
+}
+
+/** The namespace of a group. A plan describes steps before all of their input is known: a whole group may be missing then. */
+export function namespaceOf(group: { readonly namespace: string } | undefined): string {
+  const { namespace }: { readonly namespace?: unknown } = group ?? {};
+  return typeof namespace === 'string' ? namespace : '‹not known yet›';
+}
+
+/** A list of an input; none while a plan does not know it. */
+export function listOf<Item>(list: readonly Item[]): readonly Item[] {
+  return Array.isArray(list) ? list : [];
 }
 
 // A plan shows '‹known after x›' where a value is not known yet.
 function known(text: string): string {
-  return /[‹\s]/.test(text) ? '*' : text;
+  return text === '' || /[‹\s]/.test(text) ? '*' : text;
 }
 
 /** For `check`: what is wrong with a group that an author wrote. */

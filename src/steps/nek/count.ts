@@ -2,12 +2,8 @@ import type { ReadContext } from '../../engine/step-type.ts';
 import type { Census, CensusAnomaly } from '../../keys/nek-census.ts';
 import { createCensus } from '../../keys/nek-census.ts';
 import type { NekReadSession } from '../../services/nek-store.ts';
-import { onStore } from '../mek/session.ts';
-import { outOfTime } from '../out-of-time.ts';
 import type { NekWorld } from './open.ts';
-import { nekPages } from './scan.ts';
-
-const pageSize = 1000;
+import { readNeks } from './scan.ts';
 
 /** Writes of the last moments may still be landing, and whoever made them may still be at it. Milliseconds. */
 export const recently = 10_000;
@@ -28,20 +24,16 @@ export async function count(ctx: ReadContext, world: NekWorld<NekReadSession>): 
   const census = createCensus(world);
   let keys = 0;
   let recent = 0;
-  await onStore('read the namespace keys', async () => {
-    for await (const { neks, done } of nekPages(world.session, { pageSize }, ctx.signal)) {
-      const now = clock.now();
-      for (const rows of neks) {
-        census.add(rows, now);
-        for (const { encryptedByKid, encryptedAt } of rows)
-          if (encryptedByKid === world.kid && Math.abs(now - encryptedAt) < recently) recent += 1;
-      }
-      keys += neks.length;
-      ctx.progress({ text: `counted ${keys} namespace keys, ${Math.floor(done * 100)} %` });
+  await readNeks(ctx, world.session, ({ neks, done }) => {
+    const now = clock.now();
+    for (const rows of neks) {
+      census.add(rows, now);
+      for (const { encryptedByKid, encryptedAt } of rows)
+        if (encryptedByKid === world.kid && Math.abs(now - encryptedAt) < recently) recent += 1;
     }
+    keys += neks.length;
+    ctx.progress({ text: `counted ${keys} namespace keys, ${Math.floor(done * 100)} %` });
   });
-  // A scan that was stopped has seen a part, and a part proves nothing.
-  if (ctx.signal.aborted) throw outOfTime(ctx, 'The namespace keys could not all be read in time.');
   return {
     census: census.result(),
     recent,

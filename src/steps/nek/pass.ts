@@ -1,17 +1,14 @@
 import type { RunContext } from '../../engine/step-type.ts';
 import { planRewrap } from '../../keys/nek-rewrap.ts';
 import type { NekSession } from '../../services/nek-store.ts';
-import { onStore } from '../mek/session.ts';
-import { outOfTime } from '../out-of-time.ts';
 import { type Item, type Writer, writeBatch } from './batch.ts';
 import { type Anomaly, anomaliesFound } from './health.ts';
 import { createLanes, type Lanes } from './lanes.ts';
 import { ledgerLines, ledgerName } from './ledger.ts';
 import type { NekWorld } from './open.ts';
 import { createThrottle, type Pace } from './pace.ts';
-import { type NekRows, nekPages } from './scan.ts';
+import { type NekRows, readNeks } from './scan.ts';
 
-const pageSize = 1000;
 /** Namespace keys that are planned together, named in one durable append, and then written. */
 const largestChunk = 256;
 
@@ -49,18 +46,17 @@ export async function pass(
   // Wrapped keys wait for their turn no longer than a second, so that their time stays the newest.
   const size = Math.max(1, Math.min(largestChunk, rowsPerSecond ?? largestChunk));
   try {
-    await onStore('read the namespace keys', async () => {
-      for await (const { neks } of nekPages(world.session, { pageSize }, ctx.signal))
-        for (let start = 0; start < neks.length; start += size) {
-          const items = plan(ctx, world, { neks: neks.slice(start, start + size), ...options });
-          if (items.length > 0) {
-            await throttle.take(items.length, ctx.signal);
-            const fresh = items.filter((item) => item.fresh);
-            if (fresh.length > 0) await ctx.keep(ledgerName, ledgerLines(fresh));
-            await write(lanes, writer, { items, batch: options.batch, tally });
-          }
-          await options.onChunk();
+    await readNeks(ctx, world.session, async ({ neks }) => {
+      for (let start = 0; start < neks.length; start += size) {
+        const items = plan(ctx, world, { neks: neks.slice(start, start + size), ...options });
+        if (items.length > 0) {
+          await throttle.take(items.length, ctx.signal);
+          const fresh = items.filter((item) => item.fresh);
+          if (fresh.length > 0) await ctx.keep(ledgerName, ledgerLines(fresh));
+          await write(lanes, writer, { items, batch: options.batch, tally });
         }
+        await options.onChunk();
+      }
     });
   } catch (error) {
     // What is in flight comes to its end; the first failure is the one that tells.
@@ -68,7 +64,6 @@ export async function pass(
     throw error;
   }
   await lanes.drain();
-  if (ctx.signal.aborted) throw outOfTime(ctx, 'The re-encryption was stopped before its end.');
 }
 
 function plan(

@@ -4,7 +4,7 @@ import { selectRow } from '../../keys/nek-selection.ts';
 import type { NekReadSession } from '../../services/nek-store.ts';
 import { onStore } from '../mek/session.ts';
 import type { NekWorld } from './open.ts';
-import { nekPages } from './scan.ts';
+import { readNeks } from './scan.ts';
 
 /** The key that ESS encrypts new secrets of a namespace with. */
 export interface CurrentKey {
@@ -61,9 +61,8 @@ async function everyNamespace(
   { session }: NekWorld<NekReadSession>,
 ): Promise<readonly string[]> {
   const found = new Set<string>();
-  await onStore('read the namespace keys', async () => {
-    for await (const { neks } of nekPages(session, { pageSize: 1000 }, ctx.signal))
-      for (const [row] of neks) if (row !== undefined && row.currentKid !== null) found.add(row.namespace);
+  await readNeks(ctx, session, ({ neks }) => {
+    for (const [row] of neks) if (row !== undefined && row.currentKid !== null) found.add(row.namespace);
   });
   return [...found];
 }

@@ -1,4 +1,11 @@
+import type { ReadContext } from '../../engine/step-type.ts';
+import { StepError } from '../../engine/step-type.ts';
 import type { NekReadSession, NekRow } from '../../services/nek-store.ts';
+import { NekStoreError } from '../../services/nek-store.ts';
+import { onStore } from '../mek/session.ts';
+import { outOfTime } from '../out-of-time.ts';
+
+const pageSize = 1000;
 
 /** All rows of one namespace key (NEK), newest first; never empty. */
 export type NekRows = readonly NekRow[];
@@ -10,14 +17,28 @@ export interface NekPage {
   readonly done: number;
 }
 
-/** The store's pages cut at the borders of namespace keys, so that one page is all that is held however many rows a namespace has. */
-export async function* nekPages(
+/** Shows every row to `visit`, page by page. Throws unless all were read: a part proves nothing. */
+export async function readNeks(
+  ctx: ReadContext,
   session: NekReadSession,
-  options: { readonly pageSize: number },
-  signal: AbortSignal,
-): AsyncGenerator<NekPage> {
+  visit: (page: NekPage) => Promise<void> | void,
+): Promise<void> {
+  const late = () => outOfTime(ctx, 'The namespace keys could not all be read in time.');
+  try {
+    await onStore('read the namespace keys', async () => {
+      for await (const page of nekPages(session, ctx.signal)) await visit(page);
+    });
+  } catch (error) {
+    const cutOff = error instanceof StepError && error.cause instanceof NekStoreError;
+    throw ctx.signal.aborted && cutOff ? late() : error;
+  }
+  if (ctx.signal.aborted) throw late();
+}
+
+/** The store's pages cut at the borders of namespace keys, so that one page is all that is held however many rows a namespace has. */
+async function* nekPages(session: NekReadSession, signal: AbortSignal): AsyncGenerator<NekPage> {
   let open: NekRow[] = [];
-  for await (const { rows, done } of session.scan(options, signal)) {
+  for await (const { rows, done } of session.scan({ pageSize }, signal)) {
     const neks: NekRows[] = [];
     for (const row of rows) {
       const [first] = open;

@@ -2,15 +2,14 @@ import type { ReadContext, ReadStepType } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { NekVerifyOutputs, NekVerifyWith } from '../../generated/types.ts';
 import type { NekReadSession } from '../../services/nek-store.ts';
-import { cassandraSession, onStore } from '../mek/session.ts';
+import { cassandraSession } from '../mek/session.ts';
 import { outOfTime } from '../out-of-time.ts';
 import { nekAccess, nekPlaceProblems, nekResources } from './place.ts';
-import { nekPages } from './scan.ts';
+import { readNeks } from './scan.ts';
 import { createVerifier, type Verifier } from './verify-rule.ts';
 import { createSample, type NekSample } from './verify-sample.ts';
 import { readMasterKeys } from './verify-world.ts';
 
-const pageSize = 1000;
 const atOnce = 64;
 const shown = 50;
 
@@ -55,23 +54,20 @@ async function collect(ctx: ReadContext, session: NekReadSession, sample: NekSam
     if (at !== undefined && at.currentKid !== null && !at.found)
       failures.push({ namespace: at.namespace, kid: '', reason: 'its current_kid has no row' });
   };
-  await onStore('read the namespace keys', async () => {
-    for await (const { neks, done } of nekPages(session, { pageSize }, ctx.signal)) {
-      for (const rows of neks) {
-        const [first] = rows;
-        if (first === undefined) continue;
-        if (first.namespace !== at?.namespace) {
-          close();
-          at = { namespace: first.namespace, currentKid: first.currentKid, found: false };
-        }
-        at.found ||= first.kid === at.currentKid;
-        sample.add(rows);
+  await readNeks(ctx, session, ({ neks, done }) => {
+    for (const rows of neks) {
+      const [first] = rows;
+      if (first === undefined) continue;
+      if (first.namespace !== at?.namespace) {
+        close();
+        at = { namespace: first.namespace, currentKid: first.currentKid, found: false };
       }
-      ctx.progress({ text: `read ${sample.total} namespace keys, ${Math.floor(done * 100)} %` });
+      at.found ||= first.kid === at.currentKid;
+      sample.add(rows);
     }
+    ctx.progress({ text: `read ${sample.total} namespace keys, ${Math.floor(done * 100)} %` });
   });
   close();
-  if (ctx.signal.aborted) throw outOfTime(ctx, 'The namespace keys could not all be read in time.');
   return failures;
 }
 

@@ -64,11 +64,17 @@ function probes({ readiness, liveness, startup }: NvcfService): Record<string, u
       readinessProbe: {
         httpGet: { path: readiness.path, port: readiness.port },
         periodSeconds: 1,
+        timeoutSeconds: 5,
         ...(readiness.successThreshold && { successThreshold: readiness.successThreshold }),
       },
     }),
     ...(liveness && {
-      livenessProbe: { httpGet: { path: liveness.path, port: liveness.port }, periodSeconds: 10 },
+      livenessProbe: {
+        httpGet: { path: liveness.path, port: liveness.port },
+        periodSeconds: 10,
+        timeoutSeconds: 5,
+        ...(liveness.failureThreshold && { failureThreshold: liveness.failureThreshold }),
+      },
     }),
     ...(startup && {
       startupProbe: {

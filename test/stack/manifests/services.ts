@@ -17,7 +17,7 @@ export interface NvcfService {
   listen: Listen;
   env?: Record<string, string>;
   readiness?: { path: string; port: number; successThreshold?: number };
-  liveness?: { path: string; port: number };
+  liveness?: { path: string; port: number; failureThreshold?: number };
   startup?: { path: string; port: number; failureThreshold: number };
 }
 
@@ -137,7 +137,7 @@ export const nvcfServices: NvcfService[] = [
       metrics: { port: 9464, paths: ['/metrics'] },
     },
     readiness: { path: '/health/readiness', port: 8080 },
-    liveness: { path: '/health/liveness', port: 8080 },
+    liveness: { path: '/health/liveness', port: 8080, failureThreshold: 6 },
     startup: { path: '/health/liveness', port: 8080, failureThreshold: 910 },
   },
   {

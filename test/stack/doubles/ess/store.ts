@@ -57,6 +57,7 @@ export function createStore(client: Client) {
       const query = `UPDATE ${keyTable} SET current_kid = ? WHERE namespace = ? IF current_kid = null`;
       await client.execute(query, [kid, namespace], {
         serialConsistency: types.consistencies.localSerial,
+        isIdempotent: false,
       });
     },
 

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { auth, Client, type types } from 'cassandra-driver';
+import { auth, Client, policies, type types } from 'cassandra-driver';
 import { messageOf } from './openbao.ts';
 import { log } from './server.ts';
 
@@ -16,8 +16,14 @@ export async function connectCassandra(
       localDataCenter: 'ncp',
       keyspace,
       authProvider: new auth.PlainTextAuthProvider(credentials.username ?? '', credentials.password ?? ''),
-      queryOptions: { consistency: localQuorum, prepare: true },
-      socketOptions: { connectTimeout: 3_000, readTimeout: 10_000 },
+      // As in the services: another node is asked when the first one takes too long.
+      policies: {
+        speculativeExecution: new policies.speculativeExecution.ConstantSpeculativeExecutionPolicy(1_500, 1),
+      },
+      queryOptions: { consistency: localQuorum, prepare: true, isIdempotent: true },
+      // A node that says nothing is left alone soon.
+      pooling: { heartBeatInterval: 5_000 },
+      socketOptions: { connectTimeout: 3_000, readTimeout: 4_000 },
     });
     try {
       await client.connect();
