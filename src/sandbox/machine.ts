@@ -62,6 +62,11 @@ function replay(world: World, records: readonly JsonObject[], sealer: Sealer): r
   return taken;
 }
 
+function nameOf(command: Command): string {
+  if (command.do === 'bao') return `${command.do} ${command.request.path}`;
+  return command.do === 'call' ? `${command.call.method} ${command.call.path}` : command.do;
+}
+
 /** Builds the world of a seed, or brings back the one that a run's folder holds. */
 export function startMachine(options: MachineOptions): Machine {
   const from = options.script?.from;
@@ -99,10 +104,10 @@ export function startMachine(options: MachineOptions): Machine {
     faults,
     perform: (command) => {
       const outcome = perform(command);
-      script.count(true);
+      script.count(nameOf(command));
       return outcome;
     },
-    called: () => script.count(false),
+    called: () => script.count(),
     close: () => {
       script.close();
       file.close();

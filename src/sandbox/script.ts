@@ -20,19 +20,23 @@ export interface SandboxScript {
   readonly count?: string;
 }
 
+/** A call that changed something: which one it was, and what it did. */
+export type CountedChange = readonly [call: number, what: string];
+
 export interface FollowedScript {
-  count(changed: boolean): void;
+  /** `changed`: what a call did; undefined: one is about to be answered. */
+  count(changed?: string): void;
   close(): void;
 }
 
 export function followScript(script: SandboxScript, strikeNow: (strike: Strike) => void): FollowedScript {
   const strikes = [...(script.strikes ?? [])].sort((a, b) => a.after - b.after);
-  const changes: number[] = [];
+  const changes: CountedChange[] = [];
   let calls = 0;
   return {
     count: (changed) => {
       calls += 1;
-      if (changed) changes.push(calls);
+      if (changed !== undefined) changes.push([calls, changed]);
       while (strikes[0] !== undefined && strikes[0].after <= calls) {
         const due = strikes.shift();
         if (due !== undefined) strikeNow(due.strike);

@@ -51,6 +51,8 @@ export type Strike =
   | { readonly what: 'write-document'; readonly how: 'field' | 'reorder' | 'blind' }
   /** Somebody else re-encrypts so many namespace keys, into the next milliseconds, and promotes them a moment later. */
   | { readonly what: 'reencrypt'; readonly keys: number; readonly ahead: number; readonly promoted: boolean }
+  /** Whoever was sealed or stopped is brought back. */
+  | { readonly what: 'mend' }
   /** The migrations Job runs and takes a failed read for an absent document. */
   | { readonly what: 'migrations' };
 
@@ -213,6 +215,11 @@ function happened(world: World, strike: Strike): string | undefined {
     }
     case 'reencrypt':
       return reencrypt(world, strike) > 0 ? 'reencrypt' : undefined;
+    case 'mend':
+      for (const { pod } of podsAt(world, 'cassandra')) startNode(world, pod);
+      for (const pod of world.openbao.get(BAO_NAMESPACE)?.nodes.keys() ?? [])
+        unseal(world, BAO_NAMESPACE, pod);
+      return undefined;
     case 'migrations': {
       const outcome = runMigrations(world, true);
       return outcome.wrote ? 'migrations written' : `migrations refused`;

@@ -1,6 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import type { SandboxScript } from '../../src/sandbox/script.ts';
+import type { CountedChange, SandboxScript } from '../../src/sandbox/script.ts';
 import type { Verdict } from './jobs.ts';
 import type { Lane } from './pool.ts';
 
@@ -25,6 +25,8 @@ export interface ChaosRun {
   readonly seed: number;
   readonly world: NonNullable<SandboxScript['world']>;
   readonly lane: Lane;
+  /** Folder of the run in whose world this one begins. */
+  readonly from?: string;
 }
 
 export function runFolderOf(folder: string): string | undefined {
@@ -45,6 +47,7 @@ export async function runProcess(run: ChaosRun, given: Process, number: number):
   const script: SandboxScript = {
     world,
     strikes: given.strikes ?? [],
+    ...(run.from === undefined ? {} : { from: run.from }),
     count: path.join(folder, `count-${number}.json`),
   };
   writeFileSync(file, JSON.stringify(script));
@@ -67,7 +70,12 @@ export async function runProcess(run: ChaosRun, given: Process, number: number):
     : { verb, code: answer.code, stderr: answer.stderr, stdout: answer.stdout };
 }
 
-export function countOf(run: ChaosRun, number: number): { calls: number; changes: number[] } {
+export interface Counted {
+  readonly calls: number;
+  readonly changes: readonly CountedChange[];
+}
+
+export function countOf(run: ChaosRun, number: number): Counted {
   return JSON.parse(readFileSync(path.join(run.folder, `count-${number}.json`), 'utf8'));
 }
 

@@ -18,6 +18,8 @@ export interface JudgeJob {
   readonly world: NonNullable<SandboxScript['world']>;
   /** Exit code of the last process; undefined: it was killed. */
   readonly code: number | undefined;
+  /** Another runbook brought back what somebody else had destroyed. */
+  readonly mended?: boolean;
 }
 
 export interface ProgramAnswer {

@@ -6,10 +6,10 @@ import { selectRow } from '../../src/sandbox/consumers/nek.ts';
 import { openSandbox, type Sandbox } from '../../src/sandbox/open.ts';
 import type { JudgeJob, Verdict } from './jobs.ts';
 import { journalProblems } from './journal.ts';
-import { type DocumentKeys, lostSince, readDocument } from './mek-history.ts';
+import { type DocumentKeys, lostSince, mayBeWithdrawn, readDocument } from './mek-history.ts';
 
-/** Longer than it takes ESS to read the document again, twice, and every pod to come back. */
-const SETTLED = 35 * 60_000;
+/** Longer than it takes ESS to read the document again, and every pod to come back. */
+const SETTLED = 16 * 60_000;
 
 /** Everybody who was sealed or stopped is brought back, and the services read what there is now. */
 async function settle(sandbox: Sandbox): Promise<void> {
@@ -24,8 +24,7 @@ async function settle(sandbox: Sandbox): Promise<void> {
   }
 }
 
-function promises(sandbox: Sandbox): readonly string[] {
-  const { inspect } = sandbox;
+function promises({ inspect }: Sandbox): readonly string[] {
   return [false, true].flatMap((afterRestart) => [
     ...inspect.everySecretReadable({ afterRestart }).problems,
     ...inspect.everyApiKeyValid({ afterRestart }).problems,
@@ -37,49 +36,44 @@ function promises(sandbox: Sandbox): readonly string[] {
 const excused = /master keys are not available|no keys are loaded/;
 
 /** Namespace keys whose row that ESS would use lies under another master key than this one. */
-function notUnder(sandbox: Sandbox, kid: string): readonly string[] {
-  const { inspect } = sandbox;
+function notUnder({ inspect }: Sandbox, kid: string): readonly string[] {
   const keys = keysOf('ess', inspect.secret()?.data ?? {});
   if (!keys.ok) return [`ESS refuses the document: ${keys.problem}`];
   return inspect.namespaces().flatMap((namespace) => {
     const rows = inspect.nekRows(namespace);
     return [...new Set(rows.map((row) => row.kid))].flatMap((nek) => {
-      const selected = selectRow(
-        rows.filter((row) => row.kid === nek),
-        keys.value,
-      );
+      const own = rows.filter((row) => row.kid === nek);
+      const selected = selectRow(own, keys.value);
       if (selected.ok && selected.row.encryptedByKid === kid) return [];
       return [
-        `${namespace} ${nek}: ${selected.ok ? `lies under ${selected.row.encryptedByKid}` : selected.why}`,
+        `${namespace} ${nek}: ${selected.ok ? `is under ${selected.row.encryptedByKid}` : selected.why}`,
       ];
     });
   });
 }
 
-function outcomeProblems(
-  sandbox: Sandbox,
-  given: { code: number | undefined; kid: string | undefined; first: DocumentKeys; now: DocumentKeys },
-): readonly string[] {
-  const { code, kid, first, now } = given;
-  const current = now.currentKid;
-  const front = (want: string | undefined) =>
-    [now.keys[0]?.kid, now.privateJwks[0]?.kid, current, now.mappedKid].every((found) => found === want);
-  if (code === 0) {
-    if (kid === undefined) return ['exit 0, and the journal names no kid'];
-    if (!front(kid)) return [`exit 0, and ${kid} is not in front: current is ${current}`];
-    return notUnder(sandbox, kid).map((each) => `exit 0: ${each}`);
-  }
-  if (code === 5 || code === 4)
-    return front(first.currentKid)
-      ? []
-      : [`exit ${code}, and ${first.currentKid} is not in front: current is ${current}`];
-  return [];
+interface Outcome {
+  readonly code: number | undefined;
+  /** Of the journal's outputs. */
+  readonly kid: string | undefined;
+  readonly first: DocumentKeys;
+  readonly now: DocumentKeys;
+}
+
+function outcomeProblems(sandbox: Sandbox, { code, kid, first, now }: Outcome): readonly string[] {
+  const { currentKid, mappedKid } = now;
+  const fronts = [now.keys[0]?.kid, now.privateJwks[0]?.kid, currentKid, mappedKid];
+  const wanted = code === 0 ? kid : code === 4 || code === 5 ? first.currentKid : currentKid;
+  if (wanted === undefined) return ['exit 0, and the journal names no kid'];
+  if (fronts.some((front) => front !== wanted))
+    return [`exit ${code}, and ${wanted} is not in front everywhere: ${fronts.join(', ')}`];
+  return code === 0 ? notUnder(sandbox, wanted).map((each) => `exit 0: ${each}`) : [];
 }
 
 /** Compares the world that a run left with everything that was ever promised in it. */
 export async function judge(job: JudgeJob): Promise<Verdict> {
-  const { runFolder, seed, world, code } = job;
-  const struckBefore = readFileSync(path.join(runFolder, 'world.jsonl'), 'utf8');
+  const { runFolder, seed, world, code, mended = false } = job;
+  const left = readFileSync(path.join(runFolder, 'world.jsonl'), 'utf8');
   const sandbox = openSandbox({ dir: runFolder, seed, script: { world } });
   try {
     await settle(sandbox);
@@ -88,25 +82,20 @@ export async function judge(job: JudgeJob): Promise<Verdict> {
     const [first] = versions;
     const now = versions.at(-1);
     if (first === undefined || now === undefined) throw new Error('the document is gone');
-    const lost = lostSince(versions, now);
+    const used = new Set(inspect.nekRows().map((row) => row.encryptedByKid ?? ''));
+    const lost = lostSince(versions, now, mayBeWithdrawn(versions, used));
     const struck = inspect.struck();
-    const destroyed = struck.some((what) => what === 'migrations written') && lost.length > 0;
-    const { problems: journal, kid } = journalProblems(runFolder, { code, versions, world: struckBefore });
-    const refused = inspect.refused().filter((text) => !excused.test(text));
-    const verified = verifyRun(path.dirname(runFolder), path.basename(runFolder)).problems;
+    const destroyed = !mended && lost.length > 0 && struck.includes('migrations written');
+    const { problems: journal, kid } = journalProblems(runFolder, { code, versions, world: left });
     const rows = inspect.everyRowKept();
+    const verified = verifyRun(path.dirname(runFolder), path.basename(runFolder)).problems;
     return {
       problems: [
-        ...(destroyed
-          ? []
-          : [
-              ...lost,
-              ...promises(sandbox),
-              ...refused,
-              ...outcomeProblems(sandbox, { code, kid, first, now }),
-            ]),
+        ...(destroyed ? [] : [...lost, ...promises(sandbox)]),
+        ...(destroyed || mended ? [] : inspect.refused().filter((text) => !excused.test(text))),
+        ...(destroyed || mended ? [] : outcomeProblems(sandbox, { code, kid, first, now })),
         ...rows.problems,
-        ...journal,
+        ...(mended ? [] : journal),
         ...verified.map((problem) => `verify: ${JSON.stringify(problem)}`),
       ],
       struck,

@@ -29,17 +29,39 @@ export function readDocument(version: number, data: Readonly<Record<string, unkn
   };
 }
 
-/** One sentence for each key or note of a version that the last one does not have. Withdrawn keys are named by the caller. */
+/**
+ * Kids that may be taken out again: they came after the first version, were never in front or current in any version, and
+ * no row that is stored names them.
+ */
+export function mayBeWithdrawn(
+  versions: readonly DocumentKeys[],
+  used: ReadonlySet<string>,
+): readonly string[] {
+  const [first] = versions;
+  const all = versions.flatMap(({ keys, privateJwks }) => [...keys, ...privateJwks].map(({ kid }) => kid));
+  const fronts = new Set(
+    versions.flatMap(({ keys, privateJwks, currentKid, mappedKid }) => [
+      keys[0]?.kid,
+      privateJwks[0]?.kid,
+      currentKid,
+      mappedKid,
+    ]),
+  );
+  const old = new Set([...(first?.keys ?? []), ...(first?.privateJwks ?? [])].map(({ kid }) => kid));
+  return [...new Set(all)].filter((kid) => !old.has(kid) && !fronts.has(kid) && !used.has(kid));
+}
+
+/** One sentence for each key or note of a version that the last one does not have, but for what may be withdrawn. */
 export function lostSince(
   versions: readonly DocumentKeys[],
   now: DocumentKeys,
-  withdrawn: readonly string[] = [],
+  withdrawable: readonly string[],
 ): readonly string[] {
   const lost = new Set<string>();
   for (const earlier of versions) {
     for (const set of ['keys', 'privateJwks'] as const)
       for (const { kid, k } of earlier[set])
-        if (!withdrawn.includes(kid) && !now[set].some((key) => key.kid === kid && key.k === k))
+        if (!withdrawable.includes(kid) && !now[set].some((key) => key.kid === kid && key.k === k))
           lost.add(`${set} lost ${kid} of version ${earlier.version}`);
     for (const note of earlier.notes)
       if (!now.notes.includes(note)) lost.add(`${note} of version ${earlier.version} is gone`);
