@@ -110,10 +110,7 @@ async function fromPlan(
     {
       options,
       inventory,
-      sandbox:
-        plan.sandbox === undefined
-          ? undefined
-          : { seed: plan.sandbox.seed, faults: plan.sandbox.faults, dir: undefined },
+      sandbox: plan.sandbox === undefined ? undefined : { ...plan.sandbox, dir: undefined },
     },
     environment,
   );
@@ -179,7 +176,10 @@ async function run(name: string, options: Options, environment: Environment): Pr
       : await ready.world.services.kubernetes.whoAmI().catch(() => undefined);
   const session = sessionOf(environment, user);
   const runs = runsFolder(options, environment);
-  const { id, startedAt } = newRunId({ runs, sandbox: plan.sandbox, now: ready.world.services.clock.now() });
+  // Looking at a simulated world may have let time pass in it; the run begins with it as it was.
+  const now =
+    plan.sandbox?.from === undefined ? ready.world.services.clock.now() : Date.parse(plan.createdAt);
+  const { id, startedAt } = newRunId({ runs, sandbox: plan.sandbox, now });
   let world = ready.world;
   // The simulated world of a run lives in the run's folder, which exists only once the run is opened.
   const clock = {
@@ -211,7 +211,7 @@ async function run(name: string, options: Options, environment: Environment): Pr
       {
         options,
         inventory,
-        sandbox: { seed: plan.sandbox.seed, faults: plan.sandbox.faults, dir: open.folder },
+        sandbox: { ...plan.sandbox, dir: open.folder },
       },
       environment,
     );

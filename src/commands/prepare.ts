@@ -11,7 +11,8 @@ import { readOrExplain } from './document.ts';
 import { gatherInputs, gatherSecrets } from './inputs.ts';
 import { loadInventory } from './inventory-file.ts';
 import { locateRunbook } from './locate.ts';
-import { type CommandWorld, openWorld, sandboxRequest } from './world.ts';
+import { sandboxRequest } from './sandbox-request.ts';
+import { type CommandWorld, openWorld } from './world.ts';
 
 /** Everything that stands between a file name and a run. */
 export interface Prepared {
@@ -40,7 +41,7 @@ export async function prepare(
   const runbook = await readOrExplain(file, environment, inventory);
   if (runbook === undefined)
     throw new CommandError(exitCodes.invalid, `${name} is not valid; nothing was started`);
-  const sandbox = sandboxRequest(options);
+  const sandbox = await sandboxRequest(options, environment);
   const world = await openWorld(
     { options, inventory, sandbox: sandbox === undefined ? undefined : { ...sandbox, dir: request.dir } },
     environment,

@@ -19,7 +19,8 @@ export function newRunId(about: {
   readonly sandbox: Plan['sandbox'];
   readonly now: number;
 }): { readonly id: string; readonly startedAt: number } {
-  const startedAt = about.sandbox === undefined ? about.now : epochOf(about.sandbox.seed);
+  const fresh = about.sandbox !== undefined && about.sandbox.from === undefined;
+  const startedAt = fresh ? epochOf(about.sandbox?.seed ?? 0) : about.now;
   const time = new Date(startedAt).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
   const random =
     about.sandbox === undefined

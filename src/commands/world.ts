@@ -1,3 +1,4 @@
+import type { Plan } from '../engine/plan/plan.ts';
 import type { Inventory, InventoryService } from '../engine/read/inventory.ts';
 import { exitCodes } from '../exit-code.ts';
 import type { Sandbox } from '../sandbox/open.ts';
@@ -38,6 +39,10 @@ export const sandboxOptions: readonly OptionSpec[] = [
     description: 'of the sandbox: the same seed repeats ids, times and output (1 unless told)',
   },
   {
+    flags: '--world <run>',
+    description: "of the sandbox: begin where an earlier sandbox run ended, by its id, 'last' or its folder",
+  },
+  {
     flags: '--fault <step=kind>',
     description:
       'in the sandbox, make a step fail once: error, timeout, crash-before, crash-after, lost-answer',
@@ -70,8 +75,11 @@ export function faultsOf(options: Options): readonly string[] {
   return Array.isArray(options.fault) ? (options.fault as readonly string[]) : [];
 }
 
+/** A sandbox as a plan names it, and where it keeps its world; undefined: in memory. */
+type WantedSandbox = NonNullable<Plan['sandbox']> & { readonly dir: string | undefined };
+
 async function openSimulated(
-  wanted: { readonly seed: number; readonly faults: readonly string[]; readonly dir: string | undefined },
+  wanted: WantedSandbox,
   inventory: readonly InventoryService[],
   environment: Pick<Environment, 'env' | 'die'>,
 ): Promise<Sandbox> {
@@ -98,6 +106,7 @@ async function openSimulated(
     () =>
       openSandbox({
         dir: wanted.dir,
+        from: wanted.from,
         seed: wanted.seed,
         faults,
         inventory,
@@ -112,14 +121,11 @@ async function openSimulated(
   );
 }
 
-/** `dir`: where a sandbox keeps its world; undefined: in memory. */
 export async function openWorld(
   request: {
     readonly options: Options;
     readonly inventory: Inventory;
-    readonly sandbox:
-      | { readonly seed: number; readonly faults: readonly string[]; readonly dir: string | undefined }
-      | undefined;
+    readonly sandbox: WantedSandbox | undefined;
   },
   environment: Environment,
 ): Promise<CommandWorld> {
@@ -162,15 +168,4 @@ export async function openWorld(
     openbaoServers,
     close,
   };
-}
-
-/** The sandbox that the options ask for. Faults and seeds belong to it alone. */
-export function sandboxRequest(
-  options: Options,
-): { readonly seed: number; readonly faults: readonly string[] } | undefined {
-  if (options.sandbox === true) return { seed: seedOf(options), faults: faultsOf(options) };
-  if (faultsOf(options).length > 0)
-    throw new UsageError('--fault works with --sandbox only', 'nothing is made to fail in a real cluster');
-  if (options.seed !== undefined) throw new UsageError('--seed works with --sandbox only');
-  return undefined;
 }

@@ -156,6 +156,8 @@ export interface ChangeStepType<With, Outputs extends object> extends StepTypeBa
     ctx: ReadContext & { readonly operationKey: string },
   ): Promise<Observation>;
   readonly undo: { readonly irreversible: string } | Undo<With, Outputs>;
+  /** What `undo` does, for the plan; unless told it puts back what the diff shows. */
+  readonly undoes?: string;
 }
 
 type Reread<With, Outputs> = {

@@ -1,3 +1,4 @@
+import path from 'node:path';
 import { formatDuration } from '../engine/duration.ts';
 import type { Json } from '../engine/json.ts';
 import type { Plan, PlannedInput } from '../engine/plan/plan.ts';
@@ -23,7 +24,8 @@ export function planHeader(plan: Plan, put: Put): void {
 function sayCluster({ cluster, sandbox }: Plan): string {
   if (sandbox !== undefined) {
     const faults = sandbox.faults.length === 0 ? '' : `, with faults: ${sandbox.faults.join(', ')}`;
-    return `sandbox (seed ${sandbox.seed}${faults})`;
+    const from = sandbox.from === undefined ? '' : `, as ${path.basename(sandbox.from)} left it`;
+    return `sandbox (seed ${sandbox.seed}${from}${faults})`;
   }
   if (cluster === undefined) return 'none needed';
   return `${cluster.context} (${cluster.server}), Kubernetes ${cluster.version}`;

@@ -104,7 +104,7 @@ export class VirtualClock implements Clock {
     if (this.#onlookers.size > 0) this.#start();
   }
 
-  /** Time stands still until the returned function is called, for waits that this clock cannot see: a human at a prompt. */
+  /** Time stands still until the returned function is called, for waits that this clock cannot see: a human at a prompt, another thread. */
   hold(): () => void {
     this.#held += 1;
     let released = false;

@@ -18,8 +18,15 @@ export type SandboxFiles = (caller: Caller) => FileStore;
  * Reads real files, and writes none into the folders of whoever tries the sandbox: what a step makes lies in `files/` of the run's folder
  * (in memory when there is none) and is found again under the path that it was made with.
  */
-export function sandboxFiles(folder: string | undefined, real: FileReader, faults: FaultPlan): SandboxFiles {
-  const made = folder === undefined ? inMemory() : inFolder(path.join(folder, 'files'));
+export function sandboxFiles(
+  { dir, from }: { readonly dir: string | undefined; readonly from: string | undefined },
+  real: FileReader,
+  faults: FaultPlan,
+): SandboxFiles {
+  const made =
+    dir === undefined
+      ? inMemory(from === undefined ? undefined : inFolder(path.join(from, 'files')))
+      : inFolder(path.join(dir, 'files'));
   return (caller) => ({
     read: async (name, limit) => {
       const key = keyOf(name);
@@ -54,13 +61,20 @@ function inFolder(folder: string): Made {
   };
 }
 
-function inMemory(): Made {
+/** `earlier`: read, never written. */
+function inMemory(earlier: Made | undefined): Made {
   const files = new Map<string, Uint8Array>();
   return {
-    read: async (key) => Uint8Array.from(files.get(key) ?? []),
+    read: async (key, limit) => {
+      const content = files.get(key);
+      return content === undefined && earlier !== undefined
+        ? earlier.read(key, limit)
+        : Uint8Array.from(content ?? []);
+    },
     stat: async (key) => {
       const content = files.get(key);
-      return content === undefined ? undefined : { kind: 'file', mode: 0o600, uid: 0, size: content.length };
+      if (content === undefined) return earlier?.stat(key);
+      return { kind: 'file', mode: 0o600, uid: 0, size: content.length };
     },
     create: async (key, content) => {
       const chunks: Uint8Array[] = [];

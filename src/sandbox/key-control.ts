@@ -28,6 +28,8 @@ export interface KeyControl {
   /** A user has an API key issued; undefined when the service refused. */
   issueKey(given?: { readonly owner?: string; readonly pod?: string }): string | undefined;
   validateKey(key: string, pod?: string): boolean;
+  /** Every API key that a master key has encrypted comes to its end; answers how many. */
+  endApiKeys(kid: string): number;
   /** A worker gets a token, and later another one for it; undefined when NVCF API refused. */
   workerToken(old?: string): string | undefined;
   /** Somebody else writes a key-value secret, without check-and-set; by default the MEK document. */
@@ -97,6 +99,7 @@ export function keyControl(machine: Machine): KeyControl {
       field(ask('api-keys', { pod, method: 'POST', path: '/v1/keys', body: { owner } }), 'key'),
     validateKey: (key, pod) =>
       ask('api-keys', { pod, method: 'POST', path: '/v1/keys/validate', body: { key } })?.status === 200,
+    endApiKeys: (kid) => value(machine.perform({ do: 'end-api-keys', kid })) as number,
     workerToken: (old) => {
       const path = old === undefined ? '/v1/worker-tokens' : '/v1/worker-tokens/refresh';
       return field(ask('nvcf-api', { method: 'POST', path, body: { token: old } }), 'token');

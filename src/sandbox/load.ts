@@ -7,7 +7,7 @@ import { isReady } from './controllers/pods-of.ts';
 import { derivedHex, derivedInteger } from './crypto/derive.ts';
 import { timeUuid } from './crypto/time-uuid.ts';
 import { hasQuorum, ownNodes } from './nek-store/nodes.ts';
-import { namespacesOf } from './nek-store/tables.ts';
+import { apiKeysOf, namespacesOf, secretsOf } from './nek-store/tables.ts';
 import type { Pod } from './objects.ts';
 import type { World } from './world.ts';
 
@@ -19,6 +19,9 @@ export interface Load {
 
 export interface LoadState {
   turn: number;
+  /** What clients know: namespace and path of secrets, and API keys. */
+  readonly secrets: string[];
+  readonly apiKeys: string[];
   /** What was refused although the store answered and a ready pod was asked. */
   readonly refused: string[];
   token: string | undefined;
@@ -62,24 +65,29 @@ function chosen<T>({ world, number }: Turn, from: readonly T[], what: string): T
 }
 
 function useSecrets(turn: Turn): void {
-  const { world, number } = turn;
+  const { world, state, number } = turn;
   // A namespace of its own from time to time, so that ESS makes new keys, too.
   const namespace =
     number % 9 === 4 ? `load-${number % 4}` : (chosen(turn, namespacesOf(world), 'namespace') ?? 'nvcf');
   const entity = timeUuid(world.seed, world.epoch, 'load', number % 5);
   const value = derivedHex(world.seed, 32, 'load', 'value', number);
   const path = `/v1/functions/${entity}/load-${number % 3}`;
-  ask(turn, 'ess', { method: 'PUT', path, ess: namespace, body: { data: { value } } });
-  const told = [...world.cassandra.told.secrets.keys()].sort();
-  const [from, earlier] = chosen(turn, told, 'secret')?.split(' ') ?? [];
+  const put = ask(turn, 'ess', { method: 'PUT', path, ess: namespace, body: { data: { value } } });
+  const known = `${namespace} ${path.slice('/v1/'.length)}`;
+  if (put?.status === 200 && !state.secrets.includes(known)) state.secrets.push(known);
+  const [from, earlier] = chosen(turn, state.secrets, 'secret')?.split(' ') ?? [];
   if (from !== undefined && earlier !== undefined)
     ask(turn, 'ess', { method: 'GET', path: `/v1/${earlier}`, ess: from });
 }
 
 function useApiKeys(turn: Turn): void {
   const owner = `account-${turn.number % 8}`;
-  if (turn.number % 4 === 0) ask(turn, 'api-keys', { method: 'POST', path: '/v1/keys', body: { owner } });
-  const key = chosen(turn, [...turn.world.cassandra.told.apiKeys].sort(), 'key');
+  const { state } = turn;
+  if (turn.number % 4 === 0) {
+    const issued = ask(turn, 'api-keys', { method: 'POST', path: '/v1/keys', body: { owner } });
+    if (issued?.status === 200) state.apiKeys.push((JSON.parse(issued.body) as { key: string }).key);
+  }
+  const key = chosen(turn, state.apiKeys, 'key');
   if (key !== undefined) ask(turn, 'api-keys', { method: 'POST', path: '/v1/keys/validate', body: { key } });
 }
 
@@ -100,7 +108,17 @@ function turnOf(world: World, state: LoadState, load: Load): void {
 
 /** Clients write and read secrets, have API keys issued and checked, and renew worker tokens, as long as the world lasts. */
 export function startLoad(world: World, load: Load): void {
-  world.load = { turn: 0, refused: [], token: undefined };
-  const state = world.load;
+  // Made now, in the same order in every replay.
+  secretsOf(world);
+  apiKeysOf(world);
+  const { told } = world.cassandra;
+  const state: LoadState = {
+    turn: 0,
+    secrets: [...told.secrets.keys()],
+    apiKeys: [...told.apiKeys],
+    refused: [],
+    token: undefined,
+  };
+  world.load = state;
   world.timeline.schedule(load.every, () => turnOf(world, state, load));
 }

@@ -6,7 +6,7 @@ import { type Command, commandOf, type Outcome, recordOf, run } from './commands
 import { createFaultPlan, type Fault, type FaultPlan } from './faults.ts';
 import { followScript, type SandboxScript } from './script.ts';
 import type { World } from './world.ts';
-import { memoryWorldFile, openWorldFile, SandboxError } from './world-file.ts';
+import { copyWorld, hasWorld, memoryWorldFile, openWorldFile, SandboxError } from './world-file.ts';
 import { createSealer, type Sealer } from './world-seal.ts';
 
 /** The world with its clock and its file. */
@@ -24,9 +24,12 @@ export interface Machine {
 export interface MachineOptions {
   /** The run's folder; undefined keeps the world in memory. */
   readonly folder: string | undefined;
+  /** A folder with the world that this one begins as, unless it has begun already. */
+  readonly from: string | undefined;
   readonly seed: number;
   readonly faults: readonly Fault[];
-  readonly world: WorldOptions;
+  /** Undefined: as the world is, or the usual one. */
+  readonly world: WorldOptions | undefined;
   readonly script?: SandboxScript;
   /** Ends this process at once. */
   readonly die?: () => never;
@@ -37,15 +40,20 @@ export interface MachineOptions {
 /** Of the simulation: a world written by another one would be replayed differently. */
 const FORMAT = 2;
 
-function header(options: MachineOptions): JsonObject {
-  return { sandbox: FORMAT, seed: options.seed, options: { ...options.world } as JsonObject };
+const usual: WorldOptions = { nvcaOperator: true };
+
+function header({ seed, world = usual }: MachineOptions): JsonObject {
+  return { sandbox: FORMAT, seed, options: { ...world } as JsonObject };
 }
 
-function checkHeader(found: JsonObject, options: MachineOptions): void {
-  const wanted = header(options);
-  if (JSON.stringify(found) === JSON.stringify(wanted)) return;
+/** What the world was begun with. */
+function checkHeader(found: JsonObject, options: MachineOptions): WorldOptions {
+  const { options: begun, ...rest } = found;
+  const { options: wanting, ...others } = header(options);
+  const wanted = { ...others, options: options.world === undefined ? begun : wanting };
+  if (JSON.stringify({ ...rest, options: begun }) === JSON.stringify(wanted)) return begun as WorldOptions;
   throw new SandboxError(
-    `The sandbox's world in ${options.folder ?? 'memory'} was begun with ${JSON.stringify(found)}, not with ${JSON.stringify(wanted)}.`,
+    `The sandbox's world in ${options.folder ?? options.from ?? 'memory'} was begun with ${JSON.stringify(found)}, not with ${JSON.stringify(wanted)}.`,
     'Resume with the version and the seed that started the run, or start a new one.',
   );
 }
@@ -69,15 +77,20 @@ function nameOf(command: Command): string {
 
 /** Builds the world of a seed, or brings back the one that a run's folder holds. */
 export function startMachine(options: MachineOptions): Machine {
-  const from = options.script?.from;
-  const { file, records } =
-    options.folder === undefined ? memoryWorldFile(from) : openWorldFile(options.folder, from);
+  const { folder, from } = options;
+  if (from !== undefined && !hasWorld(from) && (folder === undefined || !hasWorld(folder)))
+    throw new SandboxError(
+      `There is no world of the sandbox in ${from}.`,
+      'Name the folder of a simulated run.',
+    );
+  if (folder !== undefined && from !== undefined && !hasWorld(folder)) copyWorld(from, folder);
+  const { file, records } = folder === undefined ? memoryWorldFile(from) : openWorldFile(folder);
   const [first, ...rest] = records;
-  if (first !== undefined) checkHeader(first, options);
-  const world = buildWorld(options.seed, options.world);
+  const begun = first === undefined ? (options.world ?? usual) : checkHeader(first, options);
+  const world = buildWorld(options.seed, begun);
   if (first === undefined) file.append(header(options));
-  const sealer = createSealer(options.folder ?? from);
-  const taken = replay(world, rest, sealer);
+  const sealer = createSealer(folder);
+  const taken = replay(world, rest, folder === undefined ? createSealer(from) : sealer);
   const clock = new VirtualClock({
     timeline: world.timeline,
     epoch: world.epoch,

@@ -8,9 +8,11 @@ import type { Prompt } from '../services/prompt.ts';
 import { createServiceDirectory, type ServiceEntry } from '../services/service-directory.ts';
 import type { Services } from '../services/services.ts';
 import { OPERATOR } from './authorization.ts';
+import type { WorldOptions } from './build-world.ts';
 import { type SandboxControl, sandboxControl } from './control.ts';
 import type { Fault, FaultPlan } from './faults.ts';
 import { sandboxFiles } from './files.ts';
+import { type HelmClients, sandboxHelm } from './helm/service.ts';
 import { sandboxHttp } from './http.ts';
 import { inputsFor } from './inputs.ts';
 import { type SandboxInspect, sandboxInspect } from './inspect.ts';
@@ -26,6 +28,8 @@ import type { Denial } from './world.ts';
 export interface SandboxOptions {
   /** The run's folder, where the world is kept in `world.jsonl`; absent: in memory only. */
   readonly dir?: string | undefined;
+  /** A folder with a world, for instance of an earlier run: this one begins as a copy of it, unless `dir` has one already. */
+  readonly from?: string | undefined;
   readonly seed: number;
   readonly faults?: readonly Fault[];
   /** Entries of the service inventory. */
@@ -66,6 +70,11 @@ export interface Sandbox {
   close(): void;
 }
 
+function worldOptions({ nvcaOperator, neks, script }: SandboxOptions): WorldOptions | undefined {
+  if (nvcaOperator === undefined && neks === undefined && script?.world === undefined) return undefined;
+  return { nvcaOperator: nvcaOperator ?? true, ...(neks === undefined ? {} : { neks }), ...script?.world };
+}
+
 /**
  * A simulated control plane in this process. With a folder, every change is in its file before it is answered, and the same folder
  * opened again goes on where the last process ended, however it ended. Throws `SandboxError`.
@@ -74,19 +83,18 @@ export interface Sandbox {
 export function openSandbox(options: SandboxOptions): Sandbox {
   const machine = startMachine({
     folder: options.dir,
+    from: options.from,
     seed: options.seed,
     faults: options.faults ?? [],
-    world: {
-      nvcaOperator: options.nvcaOperator ?? true,
-      ...(options.neks === undefined ? {} : { neks: options.neks }),
-      ...options.script?.world,
-    },
+    world: worldOptions(options),
     ...(options.script === undefined ? {} : { script: options.script }),
     ...(options.die === undefined ? {} : { die: options.die }),
     ...(options.isBusy === undefined ? {} : { isBusy: options.isBusy }),
     ...(options.beforeJump === undefined ? {} : { beforeJump: options.beforeJump }),
   });
-  const files = sandboxFiles(options.dir, options.files ?? createFileReader(), machine.faults);
+  const { dir, from } = options;
+  const files = sandboxFiles({ dir, from }, options.files ?? createFileReader(), machine.faults);
+  const helmClients: HelmClients = new Map();
   const servicesFor = (instance: string | undefined): Services => {
     const caller = { instance, who: OPERATOR };
     const kubernetes = sandboxKubernetes(machine, caller);
@@ -94,6 +102,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
       clock: machine.clock,
       directory: createServiceDirectory(options.inventory ?? [], kubernetes),
       files: files(caller),
+      helm: sandboxHelm(machine, caller, helmClients),
       http: sandboxHttp(machine, kubernetes, caller),
       kubernetes,
       nekStore: sandboxNekStore(machine, kubernetes, caller),
@@ -124,7 +133,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
         text: (question, signal) => held(prompt.text(question, signal)),
       };
     },
-    control: { ...sandboxControl(machine), ...keyControl(machine) },
+    control: { ...sandboxControl(machine, helmClients), ...keyControl(machine) },
     inspect: sandboxInspect(machine.world),
     close: () => machine.close(),
   };

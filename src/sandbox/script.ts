@@ -4,13 +4,11 @@ import type { Strike } from './strikes.ts';
 
 /**
  * How a world is made and disturbed, for tests that kill and hurt: a file of this shape is named by RUNBOOK_SANDBOX_SCRIPT.
- * `world` stands in the head of the world's file, and every process of a run must be given the same. The strikes are this
- * process's own: each is written down when it strikes, so that a replay repeats it.
+ * `world` stands in the head of the world's file; a process that goes on in a world may leave it out. The strikes are those of
+ * one process: each is written down when it strikes, so that a replay repeats it.
  */
 export interface SandboxScript {
   readonly world?: WorldOptions;
-  /** Folder of another run: a new run goes on in the world that it left. */
-  readonly from?: string;
   readonly strikes?: readonly {
     /** Calls to services, counted before they are answered and again after they changed something. */
     readonly after: number;

@@ -1,3 +1,4 @@
+import { endApiKeys } from './consumers/api-keys.ts';
 import { type ServeCall, serve } from './consumers/serve.ts';
 import { runMigrations } from './mek/migrations.ts';
 import { writeSecret } from './mek/stored.ts';
@@ -20,6 +21,7 @@ export type StoreCommand =
   /** `sealed`: the fields as JSON. */
   | { readonly do: 'edit-secret'; readonly mount: string; readonly path: string; readonly sealed: string }
   | { readonly do: 'migrations'; readonly misbehaving: boolean }
+  | { readonly do: 'end-api-keys'; readonly kid: string }
   | { readonly do: 'skew'; readonly ms: number }
   | { readonly do: 'strike'; readonly strike: Strike };
 
@@ -57,6 +59,8 @@ export function performStore(world: World, command: StoreCommand): unknown {
     }
     case 'migrations':
       return runMigrations(world, command.misbehaving);
+    case 'end-api-keys':
+      return endApiKeys(world, command.kid);
     case 'strike':
       return strikeWorld(world, command.strike);
     case 'skew':

@@ -1,4 +1,14 @@
-import { closeSync, cpSync, existsSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 import type { Json, JsonObject } from '../engine/json.ts';
 
@@ -26,6 +36,8 @@ export interface OpenedWorldFile {
 }
 
 const NAME = 'world.jsonl';
+/** What lies beside the world's file and belongs to it: the key of what is sealed in it, and the files that steps made. */
+const BELONGINGS = ['world.key', 'files'];
 const NEWLINE = 0x0a;
 
 function damaged(file: string, line: number, cause?: unknown): SandboxError {
@@ -50,23 +62,50 @@ function parse(file: string, text: string): readonly JsonObject[] {
   });
 }
 
-function recordsIn(file: string, bytes: Buffer): readonly JsonObject[] {
-  const whole = bytes.lastIndexOf(NEWLINE) + 1;
-  return parse(file, bytes.subarray(0, whole).toString('utf8'));
+/** A folder holds a world. */
+export function hasWorld(folder: string): boolean {
+  return existsSync(path.join(folder, NAME));
 }
 
-/**
- * Opens or creates `world.jsonl` in a run's folder. A last line without its end was never answered: it is cut off.
- * A new one begins with the world of another run's folder, if one is given.
- */
-export function openWorldFile(folder: string, from?: string): OpenedWorldFile {
-  const file = path.join(folder, NAME);
-  if (from !== undefined && !existsSync(file)) inherit(from, folder);
+function wholeLines(file: string): {
+  readonly records: readonly JsonObject[];
+  readonly torn: number | undefined;
+} {
   const bytes = existsSync(file) ? readFileSync(file) : Buffer.alloc(0);
   const whole = bytes.lastIndexOf(NEWLINE) + 1;
-  const records = recordsIn(file, bytes);
+  const records = parse(file, bytes.subarray(0, whole).toString('utf8'));
+  return { records, torn: whole < bytes.length ? whole : undefined };
+}
+
+/** What a folder holds, the header first; nothing is written. Faults that struck there are left out: another run has its own. */
+export function readWorld(folder: string): readonly JsonObject[] {
+  return wholeLines(path.join(folder, NAME)).records.map(({ fault: _, ...record }) => record);
+}
+
+/** The seed of the world in a folder. */
+export function worldSeed(folder: string): number {
+  const [header] = readWorld(folder);
+  if (typeof header?.seed === 'number') return header.seed;
+  throw damaged(path.join(folder, NAME), 1);
+}
+
+/** Puts a copy of a world into a folder that has none; whole, or not at all. */
+export function copyWorld(from: string, to: string): void {
+  for (const name of BELONGINGS)
+    if (existsSync(path.join(from, name)))
+      cpSync(path.join(from, name), path.join(to, name), { recursive: true });
+  const lines = readWorld(from).map((record) => `${JSON.stringify(record)}\n`);
+  const file = path.join(to, NAME);
+  writeFileSync(`${file}.new`, lines.join(''), { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+/** Opens or creates `world.jsonl` in a run's folder. A last line without its end was never answered: it is cut off. */
+export function openWorldFile(folder: string): OpenedWorldFile {
+  const file = path.join(folder, NAME);
+  const { records, torn } = wholeLines(file);
   const descriptor = openSync(file, 'a', 0o600);
-  if (whole < bytes.length) ftruncateSync(descriptor, whole);
+  if (torn !== undefined) ftruncateSync(descriptor, torn);
   let failure: unknown;
   return {
     records,
@@ -91,16 +130,8 @@ export function openWorldFile(folder: string, from?: string): OpenedWorldFile {
   };
 }
 
-/** What a run leaves of its world: the last record last, so that a copy that was cut short is no world yet. */
-function inherit(from: string, folder: string): void {
-  for (const name of ['files', 'world.key', NAME])
-    if (existsSync(path.join(from, name)))
-      cpSync(path.join(from, name), path.join(folder, name), { recursive: true });
-}
-
-/** A world that ends with its process; it begins with that of a run's folder, if one is given. */
-export function memoryWorldFile(from?: string): OpenedWorldFile {
-  const file = path.join(from ?? '', NAME);
-  const records = from === undefined ? [] : recordsIn(file, readFileSync(file));
+/** A world that ends with its process; it may begin as the one in a folder is. */
+export function memoryWorldFile(from: string | undefined): OpenedWorldFile {
+  const records = from === undefined ? [] : readWorld(from);
   return { records, file: { append: () => undefined, close: () => undefined } };
 }

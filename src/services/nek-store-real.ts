@@ -1,3 +1,4 @@
+import type { Clock } from './clock.ts';
 import type { KubernetesReader } from './kubernetes.ts';
 import { NekStoreError, type NekStoreTarget, type NekStoreWriter } from './nek-store.ts';
 import type { Link } from './nek-store-link.ts';
@@ -11,7 +12,10 @@ export interface NekStore extends NekStoreWriter {
  * Cassandra over one port-forward for each pod. Sessions on the same target share their connections, which rest for a
  * while after the last one was closed. The driver is loaded with the first session.
  */
-export function createNekStore(kubernetes: Pick<KubernetesReader, 'list' | 'portForward'>): NekStore {
+export function createNekStore(
+  kubernetes: Pick<KubernetesReader, 'list' | 'portForward'>,
+  clock: Clock,
+): NekStore {
   const links: { readonly target: NekStoreTarget; readonly link: Link }[] = [];
   return {
     open: async (target, signal) => {
@@ -33,7 +37,7 @@ export function createNekStore(kubernetes: Pick<KubernetesReader, 'list' | 'port
       const link = known?.link ?? createLink(kubernetes, target);
       if (known === undefined) links.push({ target, link });
       await link.join(signal);
-      return createSession(link, target);
+      return createSession(link, target, clock);
     },
     close: () => {
       for (const { link } of links.splice(0)) link.end();

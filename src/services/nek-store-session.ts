@@ -1,3 +1,4 @@
+import type { Clock } from './clock.ts';
 import type { NekRow, NekRowKey, NekSession, NekStoreTarget } from './nek-store.ts';
 import { refusedError } from './nek-store-errors.ts';
 import { askHealth } from './nek-store-health.ts';
@@ -18,7 +19,7 @@ const jwePageSize = 500;
 const keysAtOnce = 100;
 
 /** Counts as one of the link's sessions; the caller joined it. */
-export function createSession(link: Link, target: NekStoreTarget): NekSession {
+export function createSession(link: Link, target: NekStoreTarget, clock: Clock): NekSession {
   const table = `${target.keyspace}.${nekTable}`;
   const select = `SELECT ${columns} FROM "${target.keyspace}".${nekTable} WHERE namespace = ?`;
   let closed = false;
@@ -47,10 +48,13 @@ export function createSession(link: Link, target: NekStoreTarget): NekSession {
         );
       }
       const cql = `SELECT ${columns} FROM "${target.keyspace}".${nekTable} WHERE token(namespace) > ? AND token(namespace) <= ?`;
-      return mapped(scanRing(asker(`scan ${table}`), { cql, pageSize: size }, signal), ({ rows, done }) => ({
-        rows: rows.flatMap(toRow),
-        done,
-      }));
+      return mapped(
+        scanRing({ ...asker(`scan ${table}`), clock }, { cql, pageSize: size }, signal),
+        ({ rows, done }) => ({
+          rows: rows.flatMap(toRow),
+          done,
+        }),
+      );
     },
 
     partition: async ({ namespace, kid }, signal) => {
@@ -144,7 +148,7 @@ export function createSession(link: Link, target: NekStoreTarget): NekSession {
       params: [],
       pageSize: jwePageSize,
     };
-    return mapped(pagesOf(asker(what), query, signal), ({ rows }: Page) =>
+    return mapped(pagesOf({ ...asker(what), clock }, query, signal), ({ rows }: Page) =>
       rows.map((row): unknown => row.value).filter((value) => value !== null),
     );
   }

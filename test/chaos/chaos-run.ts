@@ -39,21 +39,26 @@ export function runFolderOf(folder: string): string | undefined {
   }
 }
 
+/** The options that name the world of a new run. */
+export function where({ seed, from }: Pick<ChaosRun, 'seed' | 'from'>): readonly string[] {
+  return from === undefined ? ['--seed', String(seed)] : ['--world', from];
+}
+
 /** Runs one process of a run: the real command, in its own home. */
 export async function runProcess(run: ChaosRun, given: Process, number: number): Promise<Ended> {
-  const { folder, seed, world, lane } = run;
+  const { folder, world, lane } = run;
   mkdirSync(folder, { recursive: true });
   const file = path.join(folder, `script-${number}.json`);
+  const begins = given.verb === 'exec' && run.from === undefined;
   const script: SandboxScript = {
-    world,
+    ...(begins ? { world } : {}),
     strikes: given.strikes ?? [],
-    ...(run.from === undefined ? {} : { from: run.from }),
     count: path.join(folder, `count-${number}.json`),
   };
   writeFileSync(file, JSON.stringify(script));
   const args =
     given.verb === 'exec'
-      ? ['exec', 'mek-rotation', '--sandbox', '--seed', String(seed), '--yes', '--output', 'plain']
+      ? ['exec', 'mek-rotation', '--sandbox', ...where(run), '--yes', '--output', 'plain']
       : [given.verb, 'last', '--yes', '--output', 'plain'];
   const answer = await lane.program({
     args,
@@ -82,6 +87,6 @@ export function countOf(run: ChaosRun, number: number): Counted {
 export async function judgeRun(run: ChaosRun, code: number | undefined): Promise<Verdict | undefined> {
   const runFolder = runFolderOf(run.folder);
   if (runFolder === undefined) return undefined;
-  const { seed, world, lane } = run;
-  return await lane.judge({ runFolder, seed, world, code });
+  const { seed, lane } = run;
+  return await lane.judge({ runFolder, seed, code });
 }

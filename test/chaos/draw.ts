@@ -155,7 +155,7 @@ export function drawRun(draw: Draw, number: number, counted: (essReplicas: numbe
     }
   }
   return {
-    world: { essReplicas, every: draw.pick([700, 3_000, 20_000]) },
+    world: { essReplicas, every: draw.pick([2_000, 7_000, 30_000]) },
     first: { verb: 'exec', strikes, ...(killAt === undefined ? {} : { killAt }) },
     backedUp: names.includes('migrations written'),
     names,

@@ -1,5 +1,3 @@
-import type { SandboxScript } from '../../src/sandbox/script.ts';
-
 /** What a worker is asked to do. */
 export type Job =
   | {
@@ -15,7 +13,6 @@ export interface JudgeJob {
   readonly do: 'judge';
   readonly runFolder: string;
   readonly seed: number;
-  readonly world: NonNullable<SandboxScript['world']>;
   /** Exit code of the last process; undefined: it was killed. */
   readonly code: number | undefined;
   /** Another runbook brought back what somebody else had destroyed. */

@@ -72,9 +72,9 @@ function outcomeProblems(sandbox: Sandbox, { code, kid, first, now }: Outcome): 
 
 /** Compares the world that a run left with everything that was ever promised in it. */
 export async function judge(job: JudgeJob): Promise<Verdict> {
-  const { runFolder, seed, world, code, mended = false } = job;
+  const { runFolder, seed, code, mended = false } = job;
   const left = readFileSync(path.join(runFolder, 'world.jsonl'), 'utf8');
-  const sandbox = openSandbox({ dir: runFolder, seed, script: { world } });
+  const sandbox = openSandbox({ dir: runFolder, seed });
   try {
     await settle(sandbox);
     const { inspect } = sandbox;

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type ChaosRun, runFolderOf } from './chaos-run.ts';
+import { type ChaosRun, runFolderOf, where } from './chaos-run.ts';
 
 export interface BackedUp {
   readonly runFolder: string;
@@ -12,13 +12,11 @@ async function command(run: ChaosRun, name: string, given: { inputs?: readonly s
   const folder = path.join(run.folder, name);
   mkdirSync(folder, { recursive: true });
   const script = path.join(folder, 'script.json');
-  writeFileSync(
-    script,
-    JSON.stringify({ world: run.world, ...(given.from === undefined ? {} : { from: given.from }) }),
-  );
+  const { seed, world } = run;
+  writeFileSync(script, JSON.stringify(given.from === undefined ? { world } : {}));
   const inputs = (given.inputs ?? []).flatMap((input) => ['--input', input]);
   const answer = await run.lane.program({
-    args: ['exec', name, '--sandbox', '--seed', String(run.seed), '--yes', '--output', 'plain', ...inputs],
+    args: ['exec', name, '--sandbox', ...where({ seed, ...given }), '--yes', '--output', 'plain', ...inputs],
     folder,
     env: { XDG_STATE_HOME: path.join(folder, 'state'), RUNBOOK_SANDBOX_SCRIPT: script },
   });
@@ -50,8 +48,8 @@ async function bringBack(
   const restored = runFolderOf(folder);
   if (answer?.code !== 0 || restored === undefined)
     return { story, problems: [`mek-restore-from-backup ended with ${answer?.code}`] };
-  const { seed, world, lane } = run;
-  const verdict = await lane.judge({ runFolder: restored, seed, world, code: answer.code, mended: true });
+  const { seed, lane } = run;
+  const verdict = await lane.judge({ runFolder: restored, seed, code: answer.code, mended: true });
   return { story, problems: verdict.problems };
 }
 

@@ -157,4 +157,18 @@ describe('secrets of OpenBao in the sandbox', () => {
       mustNotLeak(made, stderr);
     },
   );
+
+  test('a secret that was read may stand only where a secret may', async () => {
+    const made = createRig();
+    const wrong = runbook
+      .replace('outputs.exists && ', 'outputs.value == "x" && ')
+      .replace('  version: "{{', '  secret: "{{steps.source.outputs.value}}"\n  version: "{{');
+    made.write('own.yaml', wrong);
+    const { code, stderr, stdout } = await made.run(['validate', 'own.yaml']);
+    expect(code).toBe(3);
+    expect([...`${stdout}${stderr}`.matchAll(/error\[([\w-]+)\]/g)].map((match) => match[1])).toEqual([
+      'cel-type',
+      'secret-misplaced',
+    ]);
+  });
 });

@@ -1,39 +1,18 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { rootToken } from '../../src/sandbox/seed/cluster.ts';
+import { canaryScanner, secretText } from './canaries.ts';
+import { watchProcesses } from './processes.ts';
 import { createRig, type Rig } from './rig.ts';
 import { filesBelow } from './state.ts';
 
 /** Characters that each encoding writes differently. */
 const canaries = ['canary"one\\/+? é Zx9', 'canary two&=%<ü>Qw7'] as const;
 
-function encodings(canary: string): readonly string[] {
-  const bytes = Buffer.from(canary);
-  // Base64 of the text at each of its three alignments inside something longer.
-  const inside = [0, 1, 2].map((shift) =>
-    Buffer.concat([Buffer.alloc(shift), bytes])
-      .toString('base64')
-      .slice(shift === 0 ? 0 : 4, -4),
-  );
-  return [
-    canary,
-    ...inside,
-    bytes.toString('base64url').replace(/..$/, ''),
-    bytes.toString('hex'),
-    bytes.toString('hex').toUpperCase(),
-    encodeURIComponent(canary),
-    encodeURIComponent(canary).toLowerCase(),
-    JSON.stringify(canary).slice(1, -1),
-    JSON.stringify(JSON.stringify(canary)).slice(3, -3),
-  ];
-}
-
-function found(text: string): readonly string[] {
-  return canaries.flatMap((canary) => encodings(canary).filter((form) => text.includes(form)));
-}
+const { find } = canaryScanner(canaries.map((canary) => secretText(canary, canary)));
 
 /** Shows what it was given in every way a careless program does, and fails when it is told to. */
 const teller = `let input = '';
@@ -81,24 +60,6 @@ async function echoServer(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** Every argument list that this machine shows while the run goes on. */
-function watchProcesses(): () => string {
-  const seen = new Set<string>();
-  const look = () => {
-    for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
-      try {
-        seen.add(readFileSync(`/proc/${pid}/cmdline`, 'utf8'));
-      } catch {
-        // It ended meanwhile.
-      }
-  };
-  const timer = setInterval(look, 5);
-  return () => {
-    clearInterval(timer);
-    return [...seen].join('\n');
-  };
-}
-
 async function everythingSaid(rig: Rig, output: string): Promise<string> {
   const stop = watchProcesses();
   const told = path.join(rig.folder, 'notified.txt');
@@ -142,7 +103,7 @@ test.each([
   // The program did tell: its lines are there, with the secret hidden.
   expect(said).toContain('https://u:');
   expect(said).toContain(code === 0 ? 'exit 0' : 'exit 4');
-  expect(found(said)).toEqual([]);
+  expect(find(said)).toEqual([]);
 });
 
 test('a Kubernetes Secret leaves no trace either', async () => {
@@ -155,17 +116,5 @@ test('a Kubernetes Secret leaves no trace either', async () => {
   const token = rootToken(1);
   expect(token.length).toBeGreaterThan(15);
   const said = [done.stdout, done.stderr, report.stdout, ...kept].join('\n');
-  for (const form of encodings(token)) expect(said.includes(form)).toBe(false);
-});
-
-test('the encodings would be found if they were there', () => {
-  for (const canary of canaries)
-    for (const form of [
-      canary,
-      `x ${JSON.stringify({ canary })}`,
-      Buffer.from(`xy${canary} and more`).toString('base64'),
-      Buffer.from(canary).toString('hex'),
-      encodeURIComponent(canary),
-    ])
-      expect(found(form)).not.toEqual([]);
+  expect(canaryScanner([secretText('token', token)]).find(said)).toEqual([]);
 });

@@ -8,6 +8,7 @@ import {
   startFakeCassandra,
 } from './fake-cassandra.ts';
 import { FakePods } from './fake-pods.ts';
+import { createInstantClock } from './instant-clock.ts';
 
 export const never = () => new AbortController().signal;
 export const credentials = { user: 'ess_role', password: 'hunter2-hunter2' };
@@ -60,7 +61,8 @@ export async function rig(
 ): Promise<Rig> {
   const cassandra = await startFakeCassandra({ ...credentials, answer, ...options });
   const pods = podsOf(cassandra);
-  const store = createNekStore(pods);
+  const clock = createInstantClock();
+  const store = createNekStore(pods, clock);
   return {
     cassandra,
     pods,

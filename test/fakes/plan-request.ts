@@ -14,6 +14,8 @@ export interface PlanMore {
   readonly services?: PlanRequest['services'];
   readonly inventory?: PlanRequest['inventory'];
   readonly signal?: AbortSignal;
+  /** Instead of the fake ones. */
+  readonly steps?: PlanRequest['steps'];
 }
 
 export function planOf(runbook: Runbook, world: FakeWorld, more: PlanMore = {}): Promise<Planned> {
@@ -33,7 +35,7 @@ export function planOf(runbook: Runbook, world: FakeWorld, more: PlanMore = {}):
     runbook,
     inputs: Object.fromEntries([...inputs, ...secrets, ...services]),
     secrets: more.secrets ?? {},
-    steps: fakeSteps(world),
+    steps: more.steps ?? fakeSteps(world),
     schemas: fakeSchemas(),
     ...(more.inventory === undefined ? {} : { inventory: more.inventory }),
     services: more.services ?? fakeServices().services,

@@ -53,6 +53,24 @@ describe('API keys', () => {
     expect(control.validateKey(key)).toBe(false);
   });
 
+  test('end with the key that encrypted them, and others go on', async () => {
+    const sandbox = openKeys();
+    const { control, inspect } = sandbox;
+    const [old = ''] = setOf(documentOf(sandbox), 'keys').map(({ kid }) => kid);
+    const ended = control.issueKey() ?? '';
+    const before = inspect.everyApiKeyValid().checked;
+    appendKey(sandbox, newer[0], 1);
+    activateKey(sandbox, newer[0]);
+    await restart(sandbox, { namespace: 'api-keys', name: 'api-keys' });
+    const alive = control.issueKey() ?? '';
+    expect(control.endApiKeys(old)).toBe(before);
+    expect(control.validateKey(ended)).toBe(false);
+    expect(control.validateKey(alive)).toBe(true);
+    const next = [control.issueKey(), control.issueKey()];
+    expect(new Set([ended, alive, ...next]).size).toBe(4);
+    expect(inspect.everyApiKeyValid({ afterRestart: true })).toMatchObject({ ok: true, checked: 3 });
+  });
+
   test('survive a key that is appended to both sets and activated', async () => {
     const sandbox = openKeys();
     appendKey(sandbox, newer[0], 1);

@@ -1,11 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../src/engine/secret.ts';
-import { NekStoreError } from '../../src/services/nek-store.ts';
+import { KubernetesError } from '../../src/services/kubernetes.ts';
+import { type NekSession, NekStoreError } from '../../src/services/nek-store.ts';
 import { type CqlAnswer, codes, startFakeCassandra } from '../fakes/fake-cassandra.ts';
 import { credentials, never, podsOf, rig, row, stored } from '../fakes/nek-store-rig.ts';
 import { testCertificate, testKey } from '../fakes/tls-pair.ts';
 
 const other = { ...row, kid: 'kid-2' };
+const nothing: CqlAnswer = { columns: { namespace: 'text' }, rows: [] };
+
 async function failureOf(call: Promise<unknown>): Promise<NekStoreError> {
   const failure = await call.then(
     () => undefined,
@@ -137,6 +140,51 @@ describe('a read', () => {
   });
 });
 
+describe('a scan', () => {
+  const scanned = async (session: NekSession) => {
+    let rows = 0;
+    for await (const page of session.scan({}, never())) rows += page.rows.length;
+    return rows;
+  };
+
+  test('asks again for a page that failed for a moment, and gives each row once', async () => {
+    let asked = 0;
+    const trouble = {
+      error: codes.unauthorized,
+      message: 'Unable to perform authorization: Operation timed out',
+    };
+    await using world = await rig(() => {
+      asked += 1;
+      if (asked % 3 === 0) return trouble;
+      return asked === 1 ? stored : nothing;
+    });
+    expect(await scanned(await world.open())).toBe(1);
+    expect(asked).toBeGreaterThan(32);
+  });
+
+  test('goes on when every connection broke', async () => {
+    let asked = 0;
+    await using world = await rig(() => {
+      asked += 1;
+      return asked > 5 && asked < 15 ? 'cut' : nothing;
+    });
+    expect(await scanned(await world.open())).toBe(0);
+  });
+
+  test('fails at last, and at once when asking again is of no use', async () => {
+    const answers = [
+      [{ error: codes.unavailable, message: 'Cannot achieve consistency level' }, 'no-quorum'],
+      [{ error: codes.unauthorized, message: 'User has no SELECT permission' }, 'forbidden'],
+    ] as const;
+    for (const [answer, reason] of answers) {
+      await using world = await rig(() => answer);
+      const failure = await failureOf(scanned(await world.open()));
+      expect(failure).toMatchObject({ reason, outcome: 'not-applied' });
+      expect(world.cassandra.executed().length > 10).toBe(failure.retryable);
+    }
+  });
+});
+
 describe('a session', () => {
   test('is refused with a wrong password, which no message repeats', async () => {
     await using world = await rig(() => stored);
@@ -159,8 +207,42 @@ describe('a session', () => {
     expect(next.executed()).toHaveLength(1);
   });
 
+  test('says once what stands in the way to every pod', async () => {
+    await using world = await rig(() => stored);
+    const session = await world.open();
+    world.pods.portForward = ({ pod }) =>
+      Promise.reject(
+        new KubernetesError(
+          `Cannot reach port 9042 of Pod cassandra-system/${pod}: no answer from https://10.0.0.1: the connection was refused. — Check that the API server runs.`,
+          { reason: 'Unreachable', outcome: 'not-applied', retryable: true },
+        ),
+      );
+    for (const stream of world.pods.streams) stream.destroy();
+    const failures: NekStoreError[] = [];
+    for (let attempt = 0; attempt < 5; attempt++)
+      failures.push(await failureOf(session.partition({ namespace: 'ns-1' }, never())));
+    expect(failures.at(-1)?.message).toMatch(
+      /no node can be reached \(pod cassandra-system\/cassandra-0, pod cassandra-system\/cassandra-1, pod cassandra-system\/cassandra-2: no answer from https:\/\/10\.0\.0\.1: the connection was refused\)\. — Check that the API server runs\.$/u,
+    );
+  });
+
+  test('is not opened without the right to reach pods', async () => {
+    await using world = await rig(() => stored);
+    world.pods.portForward = () =>
+      Promise.reject(
+        new KubernetesError('Cannot reach port 9042: 403 Forbidden. — Ask for this verb in a Role.', {
+          status: 403,
+          reason: 'Forbidden',
+          outcome: 'not-applied',
+          retryable: false,
+        }),
+      );
+    const failure = await failureOf(world.open());
+    expect(failure).toMatchObject({ reason: 'forbidden', retryable: false });
+    expect(failure.message).toMatch(/403 Forbidden\. — Ask for this verb in a Role\.$/u);
+  });
+
   test('asks a node again that was down when the connections were made', async () => {
-    const nothing: CqlAnswer = { columns: { replication: 'text' }, rows: [] };
     await using world = await rig(() => nothing);
     const { reach } = world.pods;
     world.pods.reach = (pod, port) =>
@@ -173,7 +255,6 @@ describe('a session', () => {
   });
 
   test('counts a member of the ring that no pod has as down, and one with a former address once', async () => {
-    const nothing: CqlAnswer = { columns: { replication: 'text' }, rows: [] };
     await using world = await rig(() => nothing);
     const session = await world.open();
     const nodes = async () =>

@@ -67,10 +67,12 @@ export function cql(
   options: QueryOptions = {},
 ): Promise<Row[]> {
   return withCassandra(connection, async (client) => {
-    const { rows } = await client.execute(statement, parameters, { autoPage: true, ...options });
-    return (rows ?? []).map((row) =>
-      Object.fromEntries(row.keys().map((column) => [column, row.get(column)])),
-    );
+    const result = await client.execute(statement, parameters, options);
+    if (result.rows === undefined) return [];
+    const rows: Row[] = [];
+    for await (const row of result)
+      rows.push(Object.fromEntries(row.keys().map((column) => [column, row.get(column)])));
+    return rows;
   });
 }
 

@@ -8,6 +8,7 @@ import { containerd } from './containerd.ts';
 import { restoreCassandraContent, restoreOpenBaoContent } from './content.ts';
 import { isCurrentSeed, recordSeed, wasSeeded } from './fingerprint.ts';
 import { ensureImages } from './images.ts';
+import { ensureJwtPlugin } from './jwt-plugin.ts';
 import { withStackLock } from './lock.ts';
 import { namespaces, seed } from './manifests/index.ts';
 import { ensureNetwork, networkIsUp } from './network.ts';
@@ -46,6 +47,7 @@ export async function up(): Promise<void> {
     if (await isUp()) return;
     await step('packages', ensurePackages);
     await step('programs', ensureBinaries);
+    await step('JWT engine', ensureJwtPlugin);
     await step('cassandra', ensureCassandraJars);
     if (await isBeyondRepair()) await step('clearing the remains', tearDown);
     await step('control plane', startControlPlane);

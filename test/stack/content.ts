@@ -28,8 +28,15 @@ export const keyHolders = [
 /** Gives OpenBao its mounts and documents, and the master key document its first version. */
 export async function restoreOpenBaoContent(connection: Connection): Promise<void> {
   const seed = await loadSeedData();
-  await ensureOpenBaoContent(connection, seed);
-  await restoreMasterKeys(connection, seed.masterKeys);
+  // The leader may just be changing.
+  await waitFor(
+    async () => {
+      await ensureOpenBaoContent(connection, seed);
+      await restoreMasterKeys(connection, seed.masterKeys);
+      return true;
+    },
+    { what: 'the documents to be in OpenBao', seconds: 120, everyMs: 1_000 },
+  );
 }
 
 /** Gives Cassandra its tables and first rows. True if there were others. */

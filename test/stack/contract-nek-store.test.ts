@@ -24,7 +24,7 @@ nekStoreContract('real pods over port-forward', async () => {
   const clock = createSystemClock();
   const runner = createProcessRunner({ kill: sendSignal, environment: process.env });
   const kubernetes = createKubernetes({ kubeconfig, clock, process: runner, environment: {} });
-  const store = createNekStore(kubernetes);
+  const store = createNekStore(kubernetes, clock);
   endStore = () => store.close();
   own = await createOwnKeyspace(store, { kubernetes, cassandra, pods });
   return own.world;

@@ -18,6 +18,7 @@ import {
 import { masterKeyPath, readDocument } from './openbao-content.ts';
 import { adminKubeconfig, auditLogFile } from './paths.ts';
 import { ensureServer, stopServer } from './processes.ts';
+import { loadSeedData } from './seed-data.ts';
 import * as seeding from './seed-keys.ts';
 import { apiServer } from './servers.ts';
 import { type Grant, createUser as makeUser } from './users.ts';
@@ -137,6 +138,17 @@ export async function raftVoters(): Promise<string[]> {
 export async function sealOpenBao(pod: string, { hold = false }: { hold?: boolean } = {}): Promise<void> {
   requireOwn('sealOpenBao');
   await sealPod(connect(), pod, hold);
+}
+
+/** Makes the active OpenBao pod give up leadership. */
+export async function stepDownOpenBao(): Promise<void> {
+  await askActiveOpenBao('PUT', 'sys/step-down');
+}
+
+/** The token that ESS takes, also found in OpenBao: field `token` of `tokens/probe` on `services/ess-api/kv`. */
+export async function essBearer(): Promise<string> {
+  requireOwn('essBearer');
+  return (await loadSeedData()).bearer;
 }
 
 /** The root token of OpenBao. */

@@ -3,15 +3,28 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { stackFolder, statePath } from './paths.ts';
 
+const folders = ['manifests', 'doubles', 'doubles/lib', 'doubles/ess'];
+const files = [
+  'cassandra',
+  'content',
+  'key-format',
+  'key-rows',
+  'keyspaces',
+  'jwt-plugin',
+  'openbao-content',
+  'seed-data',
+];
+
 /** Hash of the sources that decide what a new cluster holds. */
 export function fingerprint(): string {
   const hash = createHash('sha256');
-  for (const folder of ['.', 'manifests', 'doubles', 'doubles/lib', 'doubles/ess']) {
-    const files = readdirSync(path.join(stackFolder(), folder)).filter(
-      (name) => name.endsWith('.ts') && !name.endsWith('.test.ts'),
-    );
-    for (const name of files.sort()) hash.update(readFileSync(path.join(stackFolder(), folder, name)));
-  }
+  const below = folders.flatMap((folder) =>
+    readdirSync(path.join(stackFolder(), folder))
+      .filter((name) => name.endsWith('.ts'))
+      .map((name) => path.join(folder, name)),
+  );
+  for (const file of [...below, ...files.map((name) => `${name}.ts`)].sort())
+    hash.update(readFileSync(path.join(stackFolder(), file)));
   return hash.digest('hex');
 }
 

@@ -25,7 +25,7 @@ beforeAll(async () => {
   const clock = createSystemClock();
   const runner = createProcessRunner({ kill: sendSignal, environment: process.env });
   kubernetes = createKubernetes({ kubeconfig, clock, process: runner, environment: {} });
-  const store = createNekStore(kubernetes);
+  const store = createNekStore(kubernetes, clock);
   endStore = () => store.close();
   await healthyPods();
   own = await createOwnKeyspace(store, {

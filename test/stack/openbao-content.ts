@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { Connection } from './api.ts';
 import { pki } from './certificates.ts';
+import { ensureJwtEngine } from './jwt-plugin.ts';
 import type { MasterKeyFields } from './key-format.ts';
 import { apiKeysKeyspace, essKeyspace } from './keyspaces.ts';
 import { logins, openbaoAudience } from './manifests/logins.ts';
@@ -23,6 +24,7 @@ export async function ensureOpenBaoContent(connection: Connection, seed: SeedDat
     await ask('PUT', `sys/policies/acl/${policyOf(mount)}`, { policy });
   }
   await ensureLogins(ask);
+  await ensureJwtEngine(ask, seed);
   const documents: [mount: string, path: string, data: object][] = [
     ['services/all/kv', 'encryption/keys/audit', seed.auditKeys],
     ['services/ess-api/kv', 'tokens/probe', { token: seed.bearer }],

@@ -165,9 +165,14 @@ export type AskOpenBao = (method: string, endpoint: string, body?: object) => Pr
 /** Talks to the pod that is active now, with the root token. */
 export async function openBaoSession(connection: Connection): Promise<AskOpenBao> {
   const pod = await waitFor(() => activePod(connection), { what: 'an active OpenBao pod', seconds: 60 });
-  const token = await rootToken(connection);
+  const [address, token] = await Promise.all([addressOf(connection, pod), rootToken(connection)]);
   return (method, endpoint, body) =>
-    call(connection, pod, method, endpoint, body === undefined ? { token } : { token, body });
+    send(`${address}/v1/${endpoint}`, {
+      method,
+      token,
+      seconds: 20,
+      ...(body === undefined ? {} : { body }),
+    });
 }
 
 async function activePod(connection: Connection): Promise<string | undefined> {
@@ -175,23 +180,36 @@ async function activePod(connection: Connection): Promise<string | undefined> {
 }
 
 async function call(
-  { core }: Connection,
+  connection: Connection,
   pod: string,
   method: string,
   endpoint: string,
-  { token, body }: { token?: string; body?: object } = {},
+  options: { token?: string; body?: object } = {},
 ): Promise<unknown> {
+  const address = await addressOf(connection, pod);
+  // The address of a pod that was just deleted swallows packets.
+  const seconds = method === 'GET' ? 2 : 10;
+  return send(`${address}/v1/${endpoint}`, { method, seconds, ...options });
+}
+
+async function addressOf({ core }: Connection, pod: string): Promise<string> {
   const { status } = await core.readNamespacedPod({ name: pod, namespace: vaultNamespace });
   if (!status?.podIP) throw new Error(`${pod} has no address yet`);
-  const response = await fetch(`http://${status.podIP}:8200/v1/${endpoint}`, {
+  return `http://${status.podIP}:8200`;
+}
+
+async function send(
+  url: string,
+  { method, token, body, seconds }: { method: string; token?: string; body?: object; seconds: number },
+): Promise<unknown> {
+  const response = await fetch(url, {
     method,
-    // The address of a pod that was just deleted swallows packets.
-    signal: AbortSignal.timeout(method === 'GET' ? 1_000 : 10_000),
+    signal: AbortSignal.timeout(seconds * 1000),
     ...(token === undefined ? {} : { headers: { 'x-vault-token': token } }),
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   const text = await response.text();
-  if (!response.ok) throw new Error(`${pod} ${endpoint}: HTTP ${response.status} ${text}`);
+  if (!response.ok) throw new Error(`${method} ${url}: HTTP ${response.status} ${text}`);
   return text === '' ? {} : JSON.parse(text);
 }
 

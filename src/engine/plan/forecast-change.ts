@@ -131,6 +131,7 @@ function undoText(
   const { type } = subject;
   if (type.effect !== 'change') return 'nothing to undo';
   if (typeof type.undo === 'object') return `irreversible: ${type.undo.irreversible}`;
+  if (type.undoes !== undefined) return type.undoes;
   const scalars = (diff ?? []).filter(({ before }) => before !== undefined && typeof before !== 'object');
   if (scalars.length === 0 || scalars.length > 2 || scalars.length !== diff?.length)
     return 'put back what it found';

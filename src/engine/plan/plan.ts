@@ -76,7 +76,10 @@ export interface Plan {
   /** The service inventory by name, when a runbook is included that takes a service: names that only a step gives are found here. */
   readonly services?: Readonly<Record<string, JsonObject>>;
   readonly cluster: PlannedCluster | undefined;
-  readonly sandbox: { readonly seed: number; readonly faults: readonly string[] } | undefined;
+  /** `from`: the folder of the world that it begins with, when that is one of an earlier run. */
+  readonly sandbox:
+    | { readonly seed: number; readonly faults: readonly string[]; readonly from?: string }
+    | undefined;
   readonly locks: readonly string[];
   readonly lockNamespace: string;
   readonly blocks: Readonly<Record<BlockName, readonly Node[]>>;

@@ -3,7 +3,7 @@ import { headerOf, openWrapped } from '../crypto/jwe.ts';
 import { hasQuorum, ownNodes } from '../nek-store/nodes.ts';
 import { makeApiKey } from '../nek-store/seed.ts';
 import type { StoredApiKey } from '../nek-store/state.ts';
-import { apiKeysOf } from '../nek-store/tables.ts';
+import { apiKeysOf, stamp } from '../nek-store/tables.ts';
 import type { World } from '../world.ts';
 import type { TextAnswer } from './answer.ts';
 import { answer } from './answer.ts';
@@ -25,7 +25,7 @@ function openDetails(row: StoredApiKey, keys: KeySet): { readonly owner: string 
 
 /** Would this API key be valid for a service that has loaded these keys? Answers why not. */
 export function keyProblem(world: World, key: string, keys: KeySet): string | undefined {
-  const row = apiKeysOf(world).get(createHash('sha256').update(key).digest('hex'));
+  const row = apiKeysOf(world).get(hashOf(key));
   if (row === undefined) return 'the key is not stored';
   const opened = openDetails(row, keys);
   return 'why' in opened ? opened.why : undefined;
@@ -42,13 +42,27 @@ function issue(world: World, consumer: Consumer, owner: string): TextAnswer {
   const rows = apiKeysOf(world);
   const { key, row } = makeApiKey(world, {
     owner,
-    number: rows.size,
+    number: stamp(world),
     mek: { kid: keys.current, bytes },
     expires: world.timeline.now + 365 * DAY,
   });
   rows.set(row.hash, row);
   world.cassandra.told.apiKeys.add(key);
   return answer(200, { key, keyId: row.keyId, owner });
+}
+
+/** Rows under a master key are gone, as when their time to live is over; answers how many. */
+export function endApiKeys(world: World, kid: string): number {
+  const rows = apiKeysOf(world);
+  const { apiKeys } = world.cassandra.told;
+  const ended = [...rows.values()].filter(({ details }) => headerOf(details)?.kid === kid);
+  for (const { hash } of ended) rows.delete(hash);
+  for (const key of apiKeys) if (!rows.has(hashOf(key))) apiKeys.delete(key);
+  return ended.length;
+}
+
+function hashOf(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
 }
 
 function validate(world: World, consumer: Consumer, key: string): TextAnswer {

@@ -2,6 +2,7 @@ import { kinds } from '../../services/kubernetes.ts';
 import { createObject } from '../api.ts';
 import { otherKinds } from '../catalog.ts';
 import { settleConsumers } from '../consumers/life.ts';
+import { seedReleases } from '../helm/seed.ts';
 import { seedSecrets } from '../mek/stored.ts';
 import { type Pod, timestamp } from '../objects.ts';
 import type { Fields } from '../patch.ts';
@@ -97,5 +98,6 @@ export function seedCluster(
   for (const event of world.store.all(kinds.events)) world.store.remove(kinds.events, event);
   seedSecrets(world, given.earlierKeys);
   settleConsumers(world, world.store.all<Pod>(kinds.pods));
+  seedReleases(world, { ...given, installed: world.epoch - AGE });
   world.store.compact();
 }

@@ -51,7 +51,12 @@ export const kvPut: ChangeStepType<BaoKvPutWith, BaoKvPutOutputs> = {
       changes: true,
       diff: [{ path: 'version', before: state.version, after: state.version + 1 }, ...lines],
       outputs: { version: state.version + 1, previousVersion: state.version },
-      notes: removed.length === 0 ? [] : [`the new version has no ${removed.join(', ')} any more`],
+      notes: [
+        ...(removed.length === 0 ? [] : [`the new version has no ${removed.join(', ')} any more`]),
+        ...(state.had === 'found'
+          ? []
+          : [`a rollback leaves version ${state.version + 1}: the secret ${noVersion(state)}`]),
+      ],
       duration: { min: 50, max: 2000 },
     };
   },

@@ -94,9 +94,11 @@ export const probe: ChangeStepType<EssProbeWith, EssProbeOutputs> = {
       const entity = entityOf(ctx.operationKey);
       if (last.at === 'nothing') return { state: 'not-applied', evidence: 'nothing of the probe is in ESS' };
       if (last.at === 'put') return await judgeLeftOver(input, ctx, { entity, last });
-      const evidence = `${last.pods.join(', ')} gave back what they were given`;
+      const evidence = `each pod gave back what it was given: ${last.pods.join(', ')}`;
       return { state: 'applied', evidence, outputs: { ...outputsOf(entity, last.pods) } };
     }),
+
+  undoes: 'delete what is left of the throw-away secret',
 
   async undo(input, _before, _outputs, ctx) {
     if ((await lastTrace(ctx)).at !== 'put') return await trace(ctx, { at: 'nothing' });

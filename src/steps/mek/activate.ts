@@ -73,6 +73,9 @@ export const activate: ChangeStepType<MekActivateWith, MekActivateOutputs> = {
       judge(ctx, { ...stateOf<State>(before), kid: input.kid }, open),
     ),
 
+  undoes:
+    'make the earlier key the active one again; the new key stays, because something may be encrypted with it',
+
   async undo(input, before, _outputs, ctx) {
     const { outline } = stateOf<State>(before);
     const { kid } = input;

@@ -18,7 +18,9 @@ export interface BackupKeys {
 
 /** A backup that was opened. */
 export interface OpenBackup {
-  readonly content: BackupContent;
+  /** Where the copy is from. */
+  readonly origin: Omit<BackupContent, 'data'>;
+  readonly data: Secret;
   readonly document: MekDocument;
   /** Of the file. */
   readonly sha256: string;
@@ -56,11 +58,9 @@ export async function decrypt(
   bytes: Uint8Array,
   { identity, passphrase }: BackupKeys,
 ): Promise<Awaited<ReturnType<typeof decryptBackup>>> {
-  if (passphrase !== undefined)
-    return await secretOf('passphrase', passphrase).revealText((text) =>
-      decryptBackup(bytes, { passphrase: text }),
-    );
-  return await secretOf('identity', identity).revealText((text) => decryptBackup(bytes, { identity: text }));
+  return await (passphrase === undefined
+    ? secretOf('identity', identity).revealText((text) => decryptBackup(bytes, { identity: text }))
+    : secretOf('passphrase', passphrase).revealText((text) => decryptBackup(bytes, { passphrase: text })));
 }
 
 /** Undefined when no file is there. */
@@ -99,15 +99,14 @@ export async function openBackup(
   if (!decrypted.ok) return { ...decrypted, details: [] };
   const parsed = parseBackup(decrypted.plain);
   if (!parsed.ok) return { ...parsed, details: [] };
-  const { content } = parsed;
-  const read = parseProtected(ctx, new Secret('master keys', content.data));
+  const { data: fields, ...origin } = parsed.content;
+  const data = new Secret('master keys', fields);
+  const read = parseProtected(ctx, data);
   if (!read.ok)
     return { ok: false, problem: 'It holds no valid master key document.', details: read.problems };
   const { document } = read;
-  return {
-    ok: true,
-    backup: { content, document, sha256: hash('sha256', bytes, 'hex'), bytes: bytes.length },
-  };
+  const sha256 = hash('sha256', bytes, 'hex');
+  return { ok: true, backup: { origin, data, document, sha256, bytes: bytes.length } };
 }
 
 export function messageOf(error: unknown): string {

@@ -1,4 +1,11 @@
-import type { ChangeStepType, Observation, ReadContext, RunContext } from '../../engine/step-type.ts';
+import { Secret } from '../../engine/secret.ts';
+import type {
+  ChangeStepType,
+  Observation,
+  ReadContext,
+  RunContext,
+  StepErrorOptions,
+} from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { MekBackupOutputs, MekBackupWith } from '../../generated/types.ts';
 import type { BackupRecipients } from '../../keys/backup.ts';
@@ -64,14 +71,15 @@ export const backup: ChangeStepType<MekBackupWith, MekBackupOutputs> = {
   async predict(input, ctx) {
     const { open, notes } = await prepared(input, ctx);
     const { keys, privateJwks } = open.document;
-    const to = input.recipients === undefined ? 'a passphrase' : `${input.recipients.length} recipients`;
+    const count = input.recipients?.length ?? 0;
+    const to = count === 0 ? 'a passphrase' : `${count} ${count === 1 ? 'recipient' : 'recipients'}`;
     return {
       predictable: true,
       changes: true,
       diff: [
         {
           path: input.file,
-          after: `version ${open.version}: ${keys.length} keys, ${privateJwks.length} private_jwks, encrypted to ${to}`,
+          after: `version ${open.version} (${keys.length} in keys, ${privateJwks.length} in private_jwks), encrypted to ${to}`,
         },
       ],
       outputs: { file: input.file, version: open.version, kids: keys.map(({ kid }) => kid) },
@@ -168,28 +176,24 @@ async function requireDecryptable(input: MekBackupWith): Promise<void> {
   requireKey(input);
   // A passphrase fits by itself, and costs a second each time.
   if (input.passphrase !== undefined) return;
-  const decrypted = await decrypt(await encrypted(input, new TextEncoder().encode('trial')), input);
+  const decrypted = await decrypt(await encrypted(input, Secret.fromText('trial', 'trial')), input);
   if (!decrypted.ok) throw unproven(input, decrypted.problem);
 }
 
-async function contentOf(
-  ctx: ReadContext,
-  { bao, version, createdTime, data }: OpenDocument,
-): Promise<Uint8Array> {
+async function contentOf(ctx: ReadContext, open: OpenDocument): Promise<Secret> {
+  const { bao, version, createdTime, data } = open;
   const { uid } = await ctx.services.kubernetes.identity();
   const { mount, path } = bao.at;
-  return data.reveal((bytes) =>
-    backupContent({ cluster: uid, mount, path, version, createdTime, data: bytes }),
-  );
+  const origin = { cluster: uid, mount, path, version, createdTime };
+  return data.reveal((bytes) => new Secret('backup', backupContent({ ...origin, data: bytes })));
 }
 
-async function encrypted(input: MekBackupWith, plain: Uint8Array): Promise<Uint8Array> {
+async function encrypted(input: MekBackupWith, plain: Secret): Promise<Uint8Array> {
   const { passphrase, recipients = [] } = input;
-  const encrypt = (to: BackupRecipients) => encryptBackup(plain, to);
-  const made =
-    passphrase === undefined
-      ? await encrypt({ recipients })
-      : await secretOf('passphrase', passphrase).revealText((text) => encrypt({ passphrase: text }));
+  const encrypt = (to: BackupRecipients) => plain.reveal((bytes) => encryptBackup(bytes, to));
+  const made = await (passphrase === undefined
+    ? encrypt({ recipients })
+    : secretOf('passphrase', passphrase).revealText((text) => encrypt({ passphrase: text })));
   if (made.ok) return made.bytes;
   throw new StepError('backup-recipients', made.problem, { outcome: 'not-applied' });
 }
@@ -198,7 +202,9 @@ async function write(ctx: RunContext, file: string, bytes: Uint8Array): Promise<
   try {
     await ctx.services.files.create(file, bytes);
   } catch (error) {
-    if (await fileExists(ctx, file).catch(() => false)) throw exists(file, error);
+    // Whether it is ours, only a look inside tells.
+    if (await fileExists(ctx, file).catch(() => false))
+      throw exists(file, { outcome: 'unknown', cause: error });
     throw new StepError('file-not-written', `${messageOf(error)}.`, {
       outcome: 'not-applied',
       hint: 'Check that the folder can be written to, and that there is room on its disk.',
@@ -207,11 +213,11 @@ async function write(ctx: RunContext, file: string, bytes: Uint8Array): Promise<
   }
 }
 
-function exists(file: string, cause?: unknown): StepError {
+function exists(file: string, more: StepErrorOptions = {}): StepError {
   return new StepError('backup-exists', `${file} exists already; nothing is written over a file.`, {
     outcome: 'not-applied',
     hint: 'Give another file: a name with {{run.id}} in it is new in every run.',
-    cause,
+    ...more,
   });
 }
 
@@ -220,13 +226,14 @@ function same(one: Uint8Array, other: Uint8Array): boolean {
 }
 
 /** How a backup is not the copy of a version, byte by byte. */
-function differs({ content }: OpenBackup, { version, data, bao }: OpenDocument): string | undefined {
-  if (content.version !== version) return `it holds version ${content.version}, not ${version}`;
-  if (content.mount !== bao.at.mount || content.path !== bao.at.path)
-    return `it is of ${content.mount}/${content.path}`;
-  return data.reveal((bytes) => same(bytes, content.data))
-    ? undefined
-    : `the decrypted copy is not version ${version} byte by byte`;
+function differs(
+  { origin, data }: OpenBackup,
+  { version, data: stored, bao }: OpenDocument,
+): string | undefined {
+  if (origin.version !== version) return `it holds version ${origin.version}, not ${version}`;
+  if (origin.mount !== bao.at.mount || origin.path !== bao.at.path)
+    return `it is of ${origin.mount}/${origin.path}`;
+  return data.equals(stored) ? undefined : `the decrypted copy is not version ${version} byte by byte`;
 }
 
 async function outputsOf(
@@ -234,10 +241,10 @@ async function outputsOf(
   input: MekBackupWith,
   made: OpenBackup,
 ): Promise<MekBackupOutputs> {
-  const { document, sha256, bytes, content } = made;
+  const { document, sha256, bytes, origin } = made;
   const proof = await provenKey(ctx, input, document);
   if (!proof.ok) throw unproven(input, proof.problem, proof.details);
-  const { version } = content;
+  const { version } = origin;
   const kids = document.keys.map(({ kid }) => kid);
   return { file: input.file, sha256, bytes, version, kids, provenWith: proof.provenWith };
 }

@@ -191,7 +191,10 @@ async function judge(
     ctx,
     input.consumers.filter(({ name }) => unproven.some((proof) => proof.consumer === name)),
   );
-  if (rollout === undefined) return { state: 'not-applied', evidence: said };
+  if (rollout === undefined) {
+    const restarted = await restartedBy(ctx, input.consumers);
+    return { state: 'not-applied', evidence: said, ...(restarted.length > 0 && { partial: true }) };
+  }
   return {
     state: 'in-progress',
     evidence: `${said}; ${rollout.text}`,

@@ -51,7 +51,8 @@ export const inspect: ReadStepType<MekInspectWith, MekInspectOutputs> = {
       createdTime,
       casRequired: metadata.casRequired,
       maxVersions: metadata.maxVersions,
-      oldestVersion: metadata.oldestVersion,
+      // OpenBao itself says 0 until it has dropped a version for the first time.
+      oldestVersion: metadata.versions[0]?.version ?? metadata.oldestVersion,
       ...present,
       ...past,
       summary: summary(version, present, past),

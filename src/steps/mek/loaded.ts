@@ -6,7 +6,7 @@ import type { Consumer, Goal, PodProof } from './consumers.ts';
 import { consumerProblems, podsOfConsumer, proofsOf } from './consumers.ts';
 import { openDocument } from './document.ts';
 import { loadLogs } from './pod-log.ts';
-import { documentNeeds, documentResources, groupProblems, openbaoAccess } from './target.ts';
+import { documentNeeds, documentResources, groupProblems, listOf, openbaoAccess } from './target.ts';
 
 type Pod = MekLoadedOutputs['pods'][number];
 
@@ -16,14 +16,19 @@ export const loaded: ReadStepType<MekLoadedWith, MekLoadedOutputs> = {
   effect: 'read',
   timeout: 2 * 60_000,
   describe: ({ consumers }) =>
-    `look which master keys the pods of ${consumers.map(({ name }) => name).join(', ')} have loaded`,
+    `look which master keys the pods of ${listOf(consumers)
+      .map(({ name }) => name)
+      .join(', ')} have loaded`,
   resources: ({ openbao, consumers }) => [
     ...documentResources(openbao, 'read'),
-    ...consumers.map(({ namespace }) => ({ path: objectPath(namespace, 'pods'), mode: 'read' as const })),
+    ...listOf(consumers).map(({ namespace }) => ({
+      path: objectPath(namespace, 'pods'),
+      mode: 'read' as const,
+    })),
   ],
   access: ({ openbao, consumers }) => [
     ...openbaoAccess(openbao, documentNeeds(openbao)),
-    ...consumers.flatMap(({ namespace }) => [
+    ...listOf(consumers).flatMap(({ namespace }) => [
       ...access(['list'], 'pods', { namespace }),
       ...access(['get'], 'pods', { namespace, subresource: 'log' }),
       ...portForwardAccess(namespace),

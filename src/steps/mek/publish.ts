@@ -101,6 +101,9 @@ export const publish: ChangeStepType<MekPublishWith, MekPublishOutputs> = {
   observe: (input, before, ctx) =>
     observeDocument(ctx, input.openbao, (open) => judge(ctx, stateOf<State>(before), open)),
 
+  undoes:
+    'take the new key out again, once it is proven that nothing was encrypted with it; otherwise it stays, unused',
+
   async undo(input, before, _outputs, ctx) {
     const state = stateOf<State>(before);
     const open = await openDocument(ctx, input.openbao);

@@ -100,6 +100,8 @@ export const repair: ChangeStepType<MekRepairWith, MekRepairOutputs> = {
   observe: (input, before, ctx) =>
     observeDocument(ctx, input.openbao, (open) => judge(ctx, stateOf<State>(before), open)),
 
+  undoes: 'put the keys back that private_jwks has now',
+
   async undo(input, before, _outputs, ctx) {
     const { version, outline, right } = stateOf<State>(before);
     const open = await openDocument(ctx, input.openbao);

@@ -137,13 +137,13 @@ async function mustOpen(input: MekRestoreWith, ctx: ReadContext): Promise<OpenBa
 async function originNotes(
   ctx: ReadContext,
   { at }: Bao,
-  { content }: OpenBackup,
+  { origin }: OpenBackup,
 ): Promise<readonly string[]> {
   const { uid } = await ctx.services.kubernetes.identity();
-  const notes = [`the backup holds version ${content.version} of ${content.createdTime}`];
-  if (content.cluster !== uid) notes.push('the backup is of another cluster');
-  if (content.mount !== at.mount || content.path !== at.path)
-    notes.push(`the backup is of ${content.mount}/${content.path}`);
+  const notes = [`the backup holds version ${origin.version} of ${origin.createdTime}`];
+  if (origin.cluster !== uid) notes.push('the backup is of another cluster');
+  if (origin.mount !== at.mount || origin.path !== at.path)
+    notes.push(`the backup is of ${origin.mount}/${origin.path}`);
   return notes;
 }
 

@@ -113,6 +113,8 @@ export const retire: ChangeStepType<MekRetireWith, MekRetireOutputs> = {
       judge(ctx, { ...stateOf<State>(before), kid: input.kid }, open),
     ),
 
+  undoes: 'put the key back at the end of both sets',
+
   async undo(input, before, _outputs, ctx) {
     const { version } = stateOf<State>(before);
     const open = await openDocument(ctx, input.openbao);

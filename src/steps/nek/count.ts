@@ -4,6 +4,7 @@ import { createCensus } from '../../keys/nek-census.ts';
 import type { NekReadSession } from '../../services/nek-store.ts';
 import type { NekWorld } from './open.ts';
 import { readNeks } from './scan.ts';
+import { sparing } from './sparing.ts';
 
 /** Writes of the last moments may still be landing, and whoever made them may still be at it. Milliseconds. */
 export const recently = 10_000;
@@ -22,6 +23,7 @@ export async function count(ctx: ReadContext, world: NekWorld<NekReadSession>): 
   const { clock } = ctx.services;
   const started = clock.monotonic();
   const census = createCensus(world);
+  const show = sparing(ctx);
   let keys = 0;
   let recent = 0;
   await readNeks(ctx, world.session, ({ neks, done }) => {
@@ -32,7 +34,7 @@ export async function count(ctx: ReadContext, world: NekWorld<NekReadSession>): 
         if (encryptedByKid === world.kid && Math.abs(now - encryptedAt) < recently) recent += 1;
     }
     keys += neks.length;
-    ctx.progress({ text: `counted ${keys} namespace keys, ${Math.floor(done * 100)} %` });
+    show(() => `counted ${keys} namespace keys, ${Math.floor(done * 100)} %`);
   });
   return {
     census: census.result(),

@@ -37,6 +37,7 @@ import { envTarget, longestList, rotationCron, togglesFor } from './rotate-toggl
 const touched = [['spec', 'template']];
 const hour = 3_600_000;
 const pollEvery = 10_000;
+const patchAttempts = 4;
 
 interface State {
   readonly uid: string;
@@ -76,7 +77,8 @@ export const rotate: ChangeStepType<NekRotateWith, NekRotateOutputs> = {
         after: '‹a new key›',
       })),
       notes: [
-        `ESS makes the keys at ${state.cron} (its environment has the toggles until then; its pods are replaced twice)`,
+        `ESS makes the keys at the next ${state.cron} (second minute hour day month weekday) by its own clock`,
+        'until then its environment has the toggles for it; its pods are replaced twice',
         ...(await ownerNotes(ctx.services.kubernetes, workload)),
       ],
       duration: { min: 2 * min + 60_000, max: 2 * max + hour },
@@ -104,6 +106,8 @@ export const rotate: ChangeStepType<NekRotateWith, NekRotateOutputs> = {
   },
 
   observe: (input, before, ctx) => observeOrUnknown(() => judge(input, stateOf<State>(before), ctx)),
+
+  undoes: "take the toggles out of ESS's environment again; a new key that ESS has made stays",
 
   async undo(input, before, _outputs, ctx) {
     const state = stateOf<State>(before);
@@ -161,21 +165,36 @@ async function setEnv(
 ): Promise<void> {
   const target = envTarget(input.ess);
   const mark = entries === state.env ? null : ctx.operationKey;
-  const patched = await patchRead(ctx, workloadRef(target), {
-    touched,
-    change(workload) {
-      if (workload.metadata.uid !== state.uid)
-        throw new StepError('replaced', `${nameOf(target)} was deleted and created again.`, {
-          outcome: 'not-applied',
-          hint: 'The toggles went with it. Check its environment, then start anew.',
-        });
-      requireRollable(workload);
-      const there = digest(pickEnv(envEntries(workload, target), entries)) === digest(entries);
-      const marked = isOurs(workload, ctx.operationKey) === (mark !== null);
-      return there && marked ? undefined : envPatch(target.container, entries, mark);
-    },
-  });
+  const patched = await persist(ctx, () =>
+    patchRead(ctx, workloadRef(target), {
+      touched,
+      change(workload) {
+        if (workload.metadata.uid !== state.uid)
+          throw new StepError('replaced', `${nameOf(target)} was deleted and created again.`, {
+            outcome: 'not-applied',
+            hint: 'The toggles went with it. Check its environment, then start anew.',
+          });
+        requireRollable(workload);
+        const there = digest(pickEnv(envEntries(workload, target), entries)) === digest(entries);
+        const marked = isOurs(workload, ctx.operationKey) === (mark !== null);
+        return there && marked ? undefined : envPatch(target.container, entries, mark);
+      },
+    }),
+  );
   await awaitRollout(ctx, target, patched, goalOf(patched));
+}
+
+/** A patch whose answer was lost is read before it is made again, so it may be repeated. */
+async function persist<T>(ctx: RunContext, act: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++)
+    try {
+      return await act();
+    } catch (error) {
+      const passes = error instanceof StepError && error.retryable;
+      if (!passes || attempt === patchAttempts || ctx.signal.aborted) throw error;
+      ctx.progress({ text: `${error.message} Trying again.` });
+      await ctx.services.clock.sleep(1000 * attempt, ctx.signal);
+    }
 }
 
 interface Looked {

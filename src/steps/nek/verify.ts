@@ -6,6 +6,7 @@ import { cassandraSession } from '../mek/session.ts';
 import { outOfTime } from '../out-of-time.ts';
 import { nekAccess, nekPlaceProblems, nekResources } from './place.ts';
 import { readNeks } from './scan.ts';
+import { sparing } from './sparing.ts';
 import { createVerifier, type Verifier } from './verify-rule.ts';
 import { createSample, type NekSample } from './verify-sample.ts';
 import { readMasterKeys } from './verify-world.ts';
@@ -31,7 +32,8 @@ export const verify: ReadStepType<NekVerifyWith, NekVerifyOutputs> = {
       const seed = input.seed ?? `${ctx.runId}/${ctx.instance}`;
       const sample = createSample(input.sample ?? 10_000, seed);
       const failures = await collect(ctx, session, sample);
-      const proven = await prove(ctx, await createVerifier({ masterKeys, active }), sample);
+      const verifier = await createVerifier({ masterKeys, active });
+      const proven = await prove(ctx, verifier, sample);
       failures.push(...proven.failures);
       return answer(input, failures, {
         kid: active,
@@ -54,6 +56,7 @@ async function collect(ctx: ReadContext, session: NekReadSession, sample: NekSam
     if (at !== undefined && at.currentKid !== null && !at.found)
       failures.push({ namespace: at.namespace, kid: '', reason: 'its current_kid has no row' });
   };
+  const show = sparing(ctx);
   await readNeks(ctx, session, ({ neks, done }) => {
     for (const rows of neks) {
       const [first] = rows;
@@ -65,18 +68,21 @@ async function collect(ctx: ReadContext, session: NekReadSession, sample: NekSam
       at.found ||= first.kid === at.currentKid;
       sample.add(rows);
     }
-    ctx.progress({ text: `read ${sample.total} namespace keys, ${Math.floor(done * 100)} %` });
+    show(() => `read ${sample.total} namespace keys, ${Math.floor(done * 100)} %`);
   });
   close();
   return failures;
 }
 
-async function prove(
-  ctx: ReadContext,
-  verifier: Verifier,
-  sample: NekSample,
-): Promise<{ readonly checked: number; readonly waiting: number; readonly failures: readonly Failure[] }> {
+interface Proven {
+  readonly checked: number;
+  readonly waiting: number;
+  readonly failures: readonly Failure[];
+}
+
+async function prove(ctx: ReadContext, verifier: Verifier, sample: NekSample): Promise<Proven> {
   const chosen = sample.chosen();
+  const show = sparing(ctx);
   const failures: Failure[] = [];
   let waiting = 0;
   for (let start = 0; start < chosen.length; start += atOnce) {
@@ -89,7 +95,7 @@ async function prove(
       if (verdict.state === 'failed' && row !== undefined)
         failures.push({ namespace: row.namespace, kid: row.kid, reason: verdict.reason });
     }
-    ctx.progress({ text: `opened ${start + group.length} of ${chosen.length}` });
+    show(() => `opened ${start + group.length} of ${chosen.length}`);
   }
   return { checked: chosen.length, waiting, failures };
 }

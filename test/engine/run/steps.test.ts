@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { ChangeStepType, RunContext } from '../../../src/engine/step-type.ts';
 import { group, include, read, step } from '../../fakes/plan-nodes.ts';
 import { planOf } from '../../fakes/run-plan.ts';
 import { RunRig } from '../../fakes/run-rig.ts';
@@ -227,4 +228,34 @@ describe('proof', () => {
     expect(result.exitCode).toBe(1);
     expect(result.state.failure?.error.details).toEqual(['outputs.key = "restart"']);
   });
+});
+
+test('an effect knows what was captured before it, also in a later process', async () => {
+  const rig = new RunRig(planOf([step('one', { uses: 'fake.kept', with: { name: 'x' } })]));
+  const types = new Map(rig.target.steps(() => !rig.journal.dead));
+  const kept = types.get('fake.kept') as ChangeStepType<never, object>;
+  const seen: unknown[] = [];
+  let captures = 0;
+  types.set('fake.kept', {
+    ...kept,
+    capture: async () => {
+      captures += 1;
+      return { state: { version: captures }, witnesses: [] };
+    },
+    run: async (input: never, ctx: RunContext) => {
+      seen.push(ctx.before);
+      if (seen.length === 1) {
+        rig.target.crash();
+        await new Promise(() => undefined);
+      }
+      return await kept.run(input, ctx);
+    },
+  });
+  rig.options = { steps: types };
+  await rig.exec();
+  expect((await rig.resume()).exitCode).toBe(0);
+  expect(seen).toEqual([
+    { state: { version: 1 }, witnesses: [] },
+    { state: { version: 1 }, witnesses: [] },
+  ]);
 });

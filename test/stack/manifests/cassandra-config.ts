@@ -43,7 +43,7 @@ commitlog_segment_size: 16MiB
 commitlog_total_space: 256MiB
 write_request_timeout: 5s
 cas_contention_timeout: 5s
-phi_convict_threshold: 12
+phi_convict_threshold: 10
 auto_snapshot: false
 auto_bootstrap: false
 storage_compatibility_mode: NONE

@@ -1,4 +1,5 @@
 import { image } from '../image-names.ts';
+import { jwtPluginFolder } from '../jwt-plugin.ts';
 import { binary, bridge, ports, statePath } from '../paths.ts';
 import { contentHash, hostMount, type Manifest, service, serviceAccount } from './manifest.ts';
 
@@ -77,6 +78,7 @@ export function openbao(): Manifest[] {
 
 function statefulSet(): Manifest {
   const program = hostMount('bao', binary('bao'), '/usr/local/bin/bao');
+  const plugins = hostMount('plugins', jwtPluginFolder(), '/openbao/plugins');
   const config = { name: 'config', mountPath: '/openbao/config', readOnly: true };
   return {
     apiVersion: 'apps/v1',
@@ -98,9 +100,13 @@ function statefulSet(): Manifest {
           serviceAccountName: name,
           enableServiceLinks: false,
           terminationGracePeriodSeconds: 10,
-          containers: [openbaoContainer(program.mount, config), sidecar(program.mount, config)],
+          containers: [
+            openbaoContainer(program.mount, config, plugins.mount),
+            sidecar(program.mount, config),
+          ],
           volumes: [
             program.volume,
+            plugins.volume,
             { name: 'config', configMap: { name: `${name}-config` } },
             { name: 'unseal', secret: { secretName: unsealSecret, optional: true } },
             { name: 'data', hostPath: { path: statePath('openbao-data'), type: 'DirectoryOrCreate' } },
@@ -113,7 +119,7 @@ function statefulSet(): Manifest {
   };
 }
 
-function openbaoContainer(program: object, config: object) {
+function openbaoContainer(program: object, config: object, plugins: object) {
   return {
     name: 'openbao',
     image,
@@ -157,6 +163,7 @@ function openbaoContainer(program: object, config: object) {
     volumeMounts: [
       program,
       config,
+      plugins,
       { name: 'unseal', mountPath: '/home/openbao/unseal', readOnly: true },
       { name: 'data', mountPath: '/openbao/data', subPathExpr: '$(POD_NAME)' },
       { name: 'audit', mountPath: '/openbao/audit', subPathExpr: '$(POD_NAME)' },
@@ -183,6 +190,7 @@ function sidecar(program: object, config: object) {
 const podName = { name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } };
 
 const configuration = `ui = true
+plugin_directory = "/openbao/plugins"
 listener "tcp" {
   address = "0.0.0.0:8200"
   cluster_address = "0.0.0.0:8201"

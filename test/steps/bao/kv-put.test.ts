@@ -74,7 +74,7 @@ describe('bao.kv-put', () => {
         { path: 'data.key', after: '«hidden»' },
         { path: 'data.user', after: '«hidden»' },
       ],
-      notes: [],
+      notes: ['a rollback leaves version 1: the secret did not exist before'],
     });
   });
 

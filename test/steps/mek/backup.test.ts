@@ -116,7 +116,7 @@ describe('mek.backup', () => {
     const { run } = await captured(rig);
     rig.files.all.set('/backups/mek.age', new Uint8Array([1]));
     await expect(backup.predict(input(), rig.ctx)).rejects.toMatchObject({ code: 'backup-exists' });
-    await expect(run()).rejects.toMatchObject({ code: 'backup-exists', outcome: 'not-applied' });
+    await expect(run()).rejects.toMatchObject({ code: 'backup-exists', outcome: 'unknown' });
     expect(rig.files.all.get('/backups/mek.age')).toEqual(new Uint8Array([1]));
   });
 
@@ -182,7 +182,12 @@ describe('mek.backup', () => {
     const { ctx, files } = world();
     const prediction = await backup.predict(input({ recipients: recipients.slice(1) }), ctx);
     expect(prediction).toMatchObject({
-      diff: [{ path: '/backups/mek.age', after: expect.stringContaining('version 2: 2 keys') }],
+      diff: [
+        {
+          path: '/backups/mek.age',
+          after: 'version 2 (2 in keys, 2 in private_jwks), encrypted to 1 recipient',
+        },
+      ],
       notes: [expect.stringContaining('one recipient'), expect.anything()],
     });
     expect(files.all.size).toBe(0);

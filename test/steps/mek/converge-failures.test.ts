@@ -114,6 +114,22 @@ describe('what is observed of a convergence', () => {
     expect(await made.look()).toMatchObject({ state: 'unknown' });
   });
 
+  test('a service that was restarted before another one could be proven is a part of the effect', async () => {
+    const made = await captured(world(), input({ consumers: [apiKeys, ess] }));
+    expect(await made.look()).not.toHaveProperty('partial');
+    const done = made.run().catch(() => undefined);
+    await made.clock.advance(10_000);
+    made.stop.abort();
+    await done;
+    expect(made.cluster.writes).toEqual(['patch deployments/keys']);
+    const later = { ...made.ctx, signal: new AbortController().signal };
+    const using = input({ consumers: [apiKeys, ess] });
+    expect(await converge.observe(using, made.before, later)).toMatchObject({
+      state: 'not-applied',
+      partial: true,
+    });
+  });
+
   test('a resume knows its own restart and does not restart again', async () => {
     const made = await captured();
     made.logs.set('ess', lines(first, first, second));

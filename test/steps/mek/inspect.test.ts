@@ -38,6 +38,16 @@ describe('mek.inspect', () => {
     expect(texts.every((text) => isProtected(rig, text))).toBe(true);
   });
 
+  test('the oldest version is one that is kept, also where OpenBao says 0', async () => {
+    const rig = mekRig();
+    const metadata = rig.bao.kvMetadata.bind(rig.bao);
+    rig.bao.kvMetadata = async (pod, where) => {
+      const read = await metadata(pod, where);
+      return read.state === 'found' ? { ...read, metadata: { ...read.metadata, oldestVersion: 0 } } : read;
+    };
+    expect((await inspect.run(input, rig.ctx)).oldestVersion).toBe(1);
+  });
+
   test('says what is wrong with a document that services cannot load, every problem', async () => {
     const rig = mekRig();
     rig.bao.kv.put(at, { ...fields({ [first]: 1 }, second), keys: 'not base64!' });

@@ -3,17 +3,7 @@ import { steps } from '../../../src/steps/index.ts';
 import { apiKeys, ess } from './consumers-world.ts';
 import { cassandra, first, openbao } from './rig.ts';
 
-const types = [
-  'inspect',
-  'backup',
-  'publish',
-  'converge',
-  'activate',
-  'retire',
-  'census-api-keys',
-  'restore',
-  'repair',
-].flatMap((name) => steps.get(`mek.${name}`) ?? []);
+const types = [...steps.values()].filter(({ type }) => type.startsWith('mek.'));
 const whole = {
   openbao,
   cassandra,

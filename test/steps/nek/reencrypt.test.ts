@@ -178,6 +178,15 @@ describe('nek.reencrypt', () => {
     expect(clock.now() - start).toBe(4000);
   });
 
+  test('gives new rows the time of the servers, and never one that is older than a row there is', async () => {
+    const { store, bao, begin } = await started();
+    store.put(nekRow({ namespace: 'a' }), nekRow({ namespace: 'b', encryptedAt: now + 50_000 }));
+    bao.nodes.set('bao-0', { active: true, serverTime: now / 1000 + 30 });
+    await reencrypt.run(place, await begin());
+    expect(inUse(store, 'a').encryptedAt).toBe(now + 30_000);
+    expect(inUse(store, 'b').encryptedAt).toBe(now + 50_001);
+  });
+
   test('tells how far it is, and remembers counts alone', async () => {
     const { store, begin, progress, checkpoints } = await started();
     someRows(store, 600);

@@ -85,7 +85,7 @@ describe('nek.rotate', () => {
     expect(await rotate.predict(only, made.ctx)).toMatchObject({
       changes: true,
       diff: [{ path: 'current key of b', before: nekOf('b next').kid }],
-      notes: [expect.stringContaining('0 0/7 * * * *')],
+      notes: [expect.stringContaining('0 0/7 * * * *'), expect.stringContaining('toggles')],
     });
   });
 
@@ -144,6 +144,27 @@ describe('nek.rotate', () => {
     await undo(input, whole.before, undefined, calm);
     expect(envOf(made)).toEqual(given);
     expect(await rotate.observe(input, whole.before, calm)).toMatchObject({ state: 'not-applied' });
+  });
+
+  test('a lost answer of the API server is looked up, not taken for a failure', async () => {
+    const made = rig();
+    const whole = await captured(rotate, input, made.ctx);
+    let writes = 0;
+    made.cluster.hooks = {
+      afterWrite: (object, cluster) => {
+        rollOut(cluster, object);
+        writes += 1;
+        if (writes === 1) throw failure(undefined, 'ServiceUnavailable', 'the connection broke');
+      },
+    };
+    const life = async () => {
+      await made.time.sleep(60_000, whole.signal);
+      for (const namespace of ['a', 'b']) makeKey(made, namespace);
+    };
+    const [outputs] = await Promise.all([rotate.run(input, whole), life()]);
+    expect(outputs.rotated).toHaveLength(2);
+    expect(made.cluster.writes).toHaveLength(2);
+    expect(envOf(made)).toEqual(given);
   });
 
   test('looks on while Cassandra is away', async () => {

@@ -18,7 +18,7 @@ export type EssStore = ReturnType<typeof createStore>;
 /** ESS's rows in Cassandra. */
 export function createStore(client: Client) {
   const select = async (where: string, parameters: unknown[]) => {
-    const { rows } = await client.execute(`SELECT ${keyColumns} FROM ${keyTable} ${where}`, parameters);
+    const rows = await allRows(client, `SELECT ${keyColumns} FROM ${keyTable} ${where}`, parameters);
     // A partition may hold nothing but its static column.
     return rows.filter((row) => row.get('kid') !== null).map(toKeyRow);
   };
@@ -27,9 +27,7 @@ export function createStore(client: Client) {
     namespaceRows: (namespace: string) => select('WHERE namespace = ?', [namespace]),
 
     async namespaces(): Promise<string[]> {
-      const { rows } = await client.execute(`SELECT DISTINCT namespace FROM ${keyTable}`, [], {
-        autoPage: true,
-      });
+      const rows = await allRows(client, `SELECT DISTINCT namespace FROM ${keyTable}`, []);
       return rows.map((row) => row.get('namespace') as string);
     },
 
@@ -118,6 +116,13 @@ export function createStore(client: Client) {
       );
     },
   };
+}
+
+/** Of all pages. */
+async function allRows(client: Client, query: string, parameters: unknown[]): Promise<types.Row[]> {
+  const rows: types.Row[] = [];
+  for await (const row of await client.execute(query, parameters)) rows.push(row);
+  return rows;
 }
 
 function toKeyRow(row: types.Row): KeyRow {
