@@ -1,5 +1,6 @@
 import type { Consumer } from './consumers/state.ts';
 import type { PodRuntime } from './kubelet/runtime.ts';
+import type { LoadState } from './load.ts';
 import type { CassandraState } from './nek-store/state.ts';
 import type { BaoCluster } from './openbao/state.ts';
 import type { Owners } from './ownership.ts';
@@ -59,6 +60,9 @@ export interface World {
   readonly troubles: Trouble[];
   /** Outages of the API server end at this time. */
   unreachableUntil: number;
+  /** What struck it, in order, in the words of `strikes.ts`. */
+  readonly struck: string[];
+  load: LoadState | undefined;
 }
 
 /** Time that a controller takes to notice a change, in milliseconds. */
