@@ -9,22 +9,12 @@ import { timeUuid } from './crypto/time-uuid.ts';
 import { hasQuorum, ownNodes } from './nek-store/nodes.ts';
 import { apiKeysOf, namespacesOf, secretsOf } from './nek-store/tables.ts';
 import type { Pod } from './objects.ts';
-import type { World } from './world.ts';
+import type { LoadState, World } from './world.ts';
 
 /** Clients that use the control plane all the time. */
 export interface Load {
   /** Virtual milliseconds between two turns. */
   readonly every: number;
-}
-
-export interface LoadState {
-  turn: number;
-  /** What clients know: namespace and path of secrets, and API keys. */
-  readonly secrets: string[];
-  readonly apiKeys: string[];
-  /** What was refused although the store answered and a ready pod was asked. */
-  readonly refused: string[];
-  token: string | undefined;
 }
 
 interface Turn {

@@ -1,12 +1,22 @@
 import type { Consumer } from './consumers/state.ts';
 import type { PodRuntime } from './kubelet/runtime.ts';
-import type { LoadState } from './load.ts';
 import type { CassandraState } from './nek-store/state.ts';
 import type { BaoCluster } from './openbao/state.ts';
 import type { Owners } from './ownership.ts';
 import type { Random } from './random.ts';
 import type { Store } from './store.ts';
 import type { Timeline } from './timeline.ts';
+
+/** What the clients of a world under load know. */
+export interface LoadState {
+  turn: number;
+  /** Namespace and path of secrets, and API keys. */
+  readonly secrets: string[];
+  readonly apiKeys: string[];
+  /** What was refused although the store answered and a ready pod was asked. */
+  readonly refused: string[];
+  token: string | undefined;
+}
 
 /** A rule that refuses (403); absent fields match anything. */
 export interface Denial {
