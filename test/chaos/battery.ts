@@ -4,9 +4,9 @@ import path from 'node:path';
 import { type Counted, countOf, type Ended, judgeRun, runFolderOf, runProcess } from './chaos-run.ts';
 import { drawNext, drawRun, kindOf, kinds } from './draw.ts';
 import type { Verdict } from './jobs.ts';
+import { backUp, bringBack, rotateAgain } from './other-runs.ts';
 import { buildWorker, type Lane, openLane } from './pool.ts';
 import { createDraw } from './random.ts';
-import { restore } from './restore.ts';
 
 export interface Broken {
   readonly number: number;
@@ -24,6 +24,8 @@ export interface BatteryResult {
   readonly codes: Readonly<Record<string, number>>;
   readonly ends: Readonly<Record<string, number>>;
   readonly restored: number;
+  /** Rotations that followed in the world of another one. */
+  readonly again: number;
   readonly checked: { readonly secrets: number; readonly apiKeys: number; readonly rows: number };
   readonly broken: readonly Broken[];
   /** Kinds that never struck. */
@@ -38,6 +40,7 @@ interface Tally {
   readonly ends: Record<string, number>;
   readonly checked: { secrets: number; apiKeys: number; rows: number };
   restored: number;
+  again: number;
   readonly broken: Broken[];
 }
 
@@ -87,7 +90,7 @@ export async function chaosRun(lane: Lane, number: number, setting: Setting): Pr
   const problems: string[] = [];
   let verdict: Verdict | undefined;
   try {
-    const backup = drawn.backedUp ? await restore.backUp(run) : undefined;
+    const backup = drawn.backedUp ? await backUp(run) : undefined;
     const begun = { ...run, ...(backup === undefined ? {} : { from: backup.runFolder }) };
     for (let next: typeof drawn.first | undefined = drawn.first; next !== undefined; ) {
       const last: Ended = await runProcess(begun, next, ended.length + 1);
@@ -98,14 +101,21 @@ export async function chaosRun(lane: Lane, number: number, setting: Setting): Pr
     }
     const last = ended.at(-1);
     const runFolder = runFolderOf(folder);
+    const over = runFolder !== undefined && [0, 4, 5].includes(last?.code ?? -1);
     if (runFolder === undefined || last === undefined) problems.push('there is no run');
     else if (last.code !== 74 || kills === 0) verdict = await judgeRun(begun, last.code);
     problems.push(...(verdict?.problems ?? []));
     if (verdict?.destroyed === true && runFolder !== undefined) {
-      const mended = await restore.bringBack(begun, { runFolder, backup });
+      const mended = await bringBack(begun, { runFolder, backup });
       story.push(...mended.story);
       problems.push(...mended.problems);
       tally.restored += 1;
+    }
+    if (verdict?.destroyed === false && over && draw.chance(0.25)) {
+      const again = await rotateAgain(begun, runFolder);
+      story.push(...again.story);
+      problems.push(...again.problems);
+      tally.again += 1;
     }
     const bad = ended.filter(({ code }) => [2, 3, 8, 9, 70].includes(code ?? 0));
     problems.push(...bad.map((each) => `${say(each)}: ${each.stderr.split('\n').slice(-4).join(' / ')}`));
@@ -135,7 +145,7 @@ export async function battery(given: {
   const { seed, runs, first = 0, threads = 2 } = given;
   const folder = mkdtempSync(path.join(tmpdir(), 'runbook-chaos-'));
   mkdirSync(folder, { recursive: true });
-  const file = await buildWorker();
+  const file = await buildWorker(path.join(folder, 'program'));
   const lanes = Array.from({ length: threads }, () => openLane(file));
   const tally: Tally = {
     struck: {},
@@ -143,6 +153,7 @@ export async function battery(given: {
     ends: {},
     checked: { secrets: 0, apiKeys: 0, rows: 0 },
     restored: 0,
+    again: 0,
     broken: [],
   };
   try {
@@ -161,7 +172,6 @@ export async function battery(given: {
     );
   } finally {
     await Promise.all(lanes.map((lane) => lane.close()));
-    rmSync(file, { force: true });
     if (tally.broken.length === 0 && given.keep !== true) rmSync(folder, { recursive: true, force: true });
   }
   return { seed, runs, ...tally, missing: kinds.filter((kind) => tally.struck[kind] === undefined) };

@@ -172,10 +172,10 @@ export function drawNext(
   if (code === 5 || code === 4) return undefined;
   if (code === 0 && (verb === 'rollback' || !draw.chance(0.15))) return undefined;
   if (number >= 6) return undefined;
-  const back = code === 0 || verb === 'rollback' ? true : draw.chance(number >= 3 ? 0.7 : 0.4);
+  const back = code === 0 || verb === 'rollback' || number >= 4 || draw.chance(number >= 3 ? 0.7 : 0.4);
   const next: Process = { verb: back ? 'rollback' : 'resume' };
   const mended = { after: 1, strike: { what: 'mend' } } as const;
-  if (number >= 4) return { ...next, strikes: [mended] };
+  if (number >= 3) return { ...next, strikes: [mended] };
   const again = draw.chance(0.35) ? kill(draw, counted, draw.chance(0.5) ? 'append' : 'call') : {};
   const fault = draw.chance(0.25) ? draw.pick(faults.filter(({ when }) => when === 'any')) : undefined;
   const strikes = [

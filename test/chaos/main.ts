@@ -35,7 +35,9 @@ const list = (counts: Readonly<Record<string, number>>) =>
 write(
   `\nstruck:\n${list(result.struck)}\nended with:\n${list(result.ends)}\nprocesses:\n${list(result.codes)}`,
 );
-write(`checked: ${JSON.stringify(result.checked)}, restored from a backup: ${result.restored}`);
+write(
+  `checked: ${JSON.stringify(result.checked)}, restored from a backup: ${result.restored}, rotated again: ${result.again}`,
+);
 write(`never struck: ${result.missing.join(', ') || 'none'}`);
 const { user, system } = process.cpuUsage();
 write(

@@ -8,6 +8,11 @@ export interface BackedUp {
   readonly file: string;
 }
 
+export interface OtherRun {
+  readonly story: readonly string[];
+  readonly problems: readonly string[];
+}
+
 async function command(run: ChaosRun, name: string, given: { inputs?: readonly string[]; from?: string }) {
   const folder = path.join(run.folder, name);
   mkdirSync(folder, { recursive: true });
@@ -24,7 +29,7 @@ async function command(run: ChaosRun, name: string, given: { inputs?: readonly s
 }
 
 /** Yesterday's backup: the shipped runbook for it, in the world in which everything else happens. */
-async function backUp(run: ChaosRun): Promise<BackedUp> {
+export async function backUp(run: ChaosRun): Promise<BackedUp> {
   const { folder, answer } = await command(run, 'backup-openbao', {});
   const file = /^backup: (.*)$/m.exec(answer?.stdout ?? '')?.[1];
   const runFolder = runFolderOf(folder);
@@ -34,10 +39,10 @@ async function backUp(run: ChaosRun): Promise<BackedUp> {
 }
 
 /** Brings the keys back that somebody else destroyed, and judges the world again. */
-async function bringBack(
+export async function bringBack(
   run: ChaosRun,
   given: { readonly runFolder: string; readonly backup: BackedUp | undefined },
-): Promise<{ readonly story: readonly string[]; readonly problems: readonly string[] }> {
+): Promise<OtherRun> {
   const { backup, runFolder } = given;
   if (backup === undefined) return { story: [], problems: ['the keys are gone, and there is no backup'] };
   const { folder, answer } = await command(run, 'mek-restore-from-backup', {
@@ -53,4 +58,13 @@ async function bringBack(
   return { story, problems: verdict.problems };
 }
 
-export const restore = { backUp, bringBack };
+/** Another rotation in the world that a run has left: nothing of that one stands in its way. */
+export async function rotateAgain(run: ChaosRun, from: string): Promise<OtherRun> {
+  const { folder, answer } = await command(run, 'mek-rotation', { from });
+  const story = [`another mek-rotation: ${answer?.code}`, ...(answer?.stderr.split('\n').slice(-6) ?? [])];
+  const runFolder = runFolderOf(folder);
+  if (answer?.code !== 0 || runFolder === undefined)
+    return { story, problems: [`another mek-rotation ended with ${answer?.code}`] };
+  const verdict = await run.lane.judge({ runFolder, seed: run.seed, code: answer.code });
+  return { story, problems: verdict.problems.map((problem) => `after another mek-rotation: ${problem}`) };
+}
