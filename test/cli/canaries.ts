@@ -95,24 +95,33 @@ function unique(forms: readonly Buffer[]): readonly Buffer[] {
 export interface CanaryScanner {
   /** How many forms are looked for. */
   readonly size: number;
+  /** More to look for; one of the same name is not added again. */
+  add(canaries: readonly Canary[]): void;
   /** The names of the canaries in a text, each once; blanks and line breaks inside do not hide them, nor do a terminal's sequences. */
   find(haystack: string | Uint8Array): readonly string[];
 }
 
 /** Looks for all of them in one pass: a table of the first four bytes, then the whole form. */
 export function canaryScanner(canaries: readonly Canary[]): CanaryScanner {
+  const names = new Set<string>();
   const table = new Map<number, { readonly name: string; readonly form: Buffer }[]>();
   const known = new Uint8Array(1 << 22);
   let size = 0;
-  for (const { name, forms } of canaries)
-    for (const form of unique([...forms, ...forms.map(compact)])) {
-      const start = form.readUInt32BE(0);
-      known[slot(start)] = 1;
-      const same = table.get(start);
-      if (same === undefined) table.set(start, [{ name, form }]);
-      else same.push({ name, form });
-      size += 1;
+  const addForm = (name: string, form: Buffer): void => {
+    const start = form.readUInt32BE(0);
+    known[slot(start)] = 1;
+    const same = table.get(start);
+    if (same === undefined) table.set(start, [{ name, form }]);
+    else same.push({ name, form });
+    size += 1;
+  };
+  const add: CanaryScanner['add'] = (more) => {
+    for (const { name, forms } of more) {
+      if (names.has(name)) continue;
+      names.add(name);
+      for (const form of unique([...forms, ...forms.map(compact)])) addForm(name, form);
     }
+  };
   const search = (bytes: Buffer, found: Set<string>): void => {
     let start = 0;
     for (let index = 0; index < bytes.length; index += 1) {
@@ -122,8 +131,12 @@ export function canaryScanner(canaries: readonly Canary[]): CanaryScanner {
         if (bytes.subarray(index - 3, index - 3 + form.length).equals(form)) found.add(name);
     }
   };
+  add(canaries);
   return {
-    size,
+    get size() {
+      return size;
+    },
+    add,
     find(haystack) {
       const bytes = Buffer.from(haystack as Uint8Array);
       const found = new Set<string>();

@@ -15,7 +15,7 @@ export function watchProcesses(home?: string): () => string {
         // It ended meanwhile.
       }
   };
-  const timer = setInterval(look, 10);
+  const timer = setInterval(look, 20);
   return () => {
     clearInterval(timer);
     return [...seen].join('\n');

@@ -34,6 +34,8 @@ export interface Goal {
   readonly createdTime: string;
   /** Every kid of `keys` in it. */
   readonly kids: readonly string[];
+  /** All of it must be loaded: these kids and no others. `activates` tells whether who uses the key has loaded this version for certain. */
+  readonly whole: false | { activates(): Promise<boolean> };
 }
 
 /** `stale`: it must be refreshed. `pending`: it will be proven, or be gone, by itself. */
@@ -137,7 +139,11 @@ async function byLog(ctx: ReadContext, { consumer, pod, goal, logs }: About): Pr
   if (loaded.failure !== undefined)
     return { state: 'stale', evidence: `its last reload failed: ${loaded.failure}` };
   if (loaded.kids === undefined && loaded.current === undefined) {
-    if (goal.current && (await metricNames(ctx, pod, goal)))
+    if (
+      goal.current &&
+      (await metricNames(ctx, pod, goal)) &&
+      (!goal.whole || (await goal.whole.activates()))
+    )
       return { state: 'proven', evidence: `its metric rotation_mek_delta names ${goal.kid}` };
     return { state: 'stale', evidence: 'its log says nothing about keys since this one was made' };
   }
@@ -148,10 +154,21 @@ function judge({ current, kids }: Loaded, goal: Goal): Verdict {
   const loaded = kids?.includes(goal.kid) === true || current === goal.kid;
   if (!loaded)
     return { state: 'stale', evidence: `it has loaded ${kids?.join(', ') ?? current}, as its log says` };
+  const other = goal.whole === false || kids === undefined ? undefined : difference(kids, goal);
+  if (other !== undefined) return { state: 'stale', evidence: `it has loaded ${other}, as its log says` };
   if (!goal.current) return { state: 'proven', evidence: `it has loaded ${goal.kid}, as its log says` };
   return current === goal.kid
     ? { state: 'proven', evidence: `its current key is ${goal.kid}, as its log says` }
     : { state: 'stale', evidence: `its current key is ${current ?? 'not known'}, as its log says` };
+}
+
+function difference(kids: readonly string[], goal: Goal): string | undefined {
+  const lacks = goal.kids.filter((kid) => !kids.includes(kid));
+  if (lacks.length > 0) return `${kids.join(', ')}, but not ${lacks.join(', ')} of version ${goal.version}`;
+  const more = kids.filter((kid) => !goal.kids.includes(kid));
+  return more.length === 0
+    ? undefined
+    : `still ${more.join(', ')}, which version ${goal.version} does not have`;
 }
 
 /** For `check`: what is wrong with the list that an author wrote. */

@@ -43,7 +43,7 @@ export const converge: ChangeStepType<MekConvergeWith, MekConvergeOutputs> = {
 
   async predict(input, ctx) {
     const { open, notes } = await prepared(input, ctx);
-    const goal = goalOf(input, open);
+    const goal = goalOf(ctx, input, open);
     const logs = logsSince(ctx, goal);
     const forecasts = [];
     for (const consumer of input.consumers)
@@ -72,7 +72,7 @@ export const converge: ChangeStepType<MekConvergeWith, MekConvergeOutputs> = {
     const { version, createdTime } = captured<State>(ctx);
     const open = await openDocument(ctx, input.openbao);
     await requireKey(ctx, input, open, version);
-    const goal = { ...goalOf(input, open), version, createdTime };
+    const goal = { ...goalOf(ctx, input, open), version, createdTime };
     const logs = logsSince(ctx, goal);
     const pods: PodProof[] = [];
     for (const consumer of input.consumers) pods.push(...(await refresh(ctx, consumer, { goal, logs })));
@@ -144,9 +144,23 @@ function missing(
   return undefined;
 }
 
-function goalOf({ kid, current }: MekConvergeWith, open: OpenDocument): Goal {
-  const { version, createdTime, document } = open;
-  return { kid, current: current === true, version, createdTime, kids: document.keys.map((key) => key.kid) };
+function goalOf(ctx: ReadContext, { kid, current }: MekConvergeWith, open: OpenDocument): Goal {
+  const { bao, version, createdTime, document } = open;
+  return {
+    kid,
+    current: current === true,
+    version,
+    createdTime,
+    kids: document.keys.map((key) => key.kid),
+    whole: {
+      activates: () =>
+        openVersion(ctx, bao, version - 1).then(
+          (before) => !isActive(before.document, kid),
+          // What is not known proves nothing.
+          () => false,
+        ),
+    },
+  };
 }
 
 async function outputsOf(
@@ -173,7 +187,7 @@ async function judge(
   const gone = missing(input, open);
   if (gone !== undefined) return { state: 'conflict', evidence: gone };
   const { version, createdTime, mount } = before;
-  const goal = { ...goalOf(input, open), version, createdTime };
+  const goal = { ...goalOf(ctx, input, open), version, createdTime };
   const logs = logsSince(ctx, goal);
   const pods: PodProof[] = [];
   for (const consumer of input.consumers) pods.push(...(await proofsOf(ctx, consumer, { goal, logs })));

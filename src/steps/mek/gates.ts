@@ -158,6 +158,7 @@ async function consumerGates(
     version,
     createdTime,
     kids: document.keys.map(({ kid }) => kid),
+    whole: false,
   };
   const logs = logsSince(ctx, goal);
   const gates: Gate[] = [];

@@ -44,6 +44,8 @@ export const loaded: ReadStepType<MekLoadedWith, MekLoadedOutputs> = {
       version,
       createdTime,
       kids: document.keys.map(({ kid }) => kid),
+      // Which key a pod uses is what is asked here.
+      whole: { activates: async () => true },
     };
     const pods: Pod[] = [];
     for (const consumer of consumers) pods.push(...(await podsOf(ctx, consumer, goal)));

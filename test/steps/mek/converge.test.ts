@@ -118,6 +118,33 @@ describe('mek.converge', () => {
     expect(await look()).toMatchObject({ state: 'not-applied' });
   });
 
+  test('a metric proves nothing about a version that left the active key as it was', async () => {
+    const made = world();
+    made.bao.kv.put(at, fields({ [second]: 2, [first]: 1 }, second));
+    made.bao.kv.put(at, fields({ [second]: 2, [first]: 1, [third]: 3 }, second));
+    made.logs.set('ess', []);
+    for (const pod of podNames(made, 'ess'))
+      made.http.answers.set(pod, 'rotation_mek_delta{kid="000***002"} 123\n');
+    const { look } = await captured(made, input({ current: true, consumers: [ess] }));
+    expect(await look()).toMatchObject({
+      state: 'not-applied',
+      evidence: expect.stringContaining('its log says nothing about keys'),
+    });
+  });
+
+  test.each([
+    ['lacks a key that came back', [second], `not ${first}`],
+    ['still holds a key that was taken out', [second, first, third], `still ${third}`],
+  ])('a pod that %s has not loaded the document, whatever it uses', async (_, kids, why) => {
+    const made = world();
+    made.bao.kv.put(at, fields({ [second]: 2, [first]: 1 }, second));
+    made.logs.set('ess', lines(second, ...kids));
+    const { look } = await captured(made, input({ current: true, consumers: [ess] }));
+    expect(await look()).toMatchObject({ state: 'not-applied', evidence: expect.stringContaining(why) });
+    made.logs.set('ess', lines(second, second, first));
+    expect(await look()).toMatchObject({ state: 'applied' });
+  });
+
   test('a pod that was replaced meanwhile is looked at again, and one that is ending counts until it is gone', async () => {
     const made = await captured(world(), input({ consumers: [ess] }));
     const { cluster, clock, run } = made;

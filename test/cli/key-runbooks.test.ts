@@ -1,0 +1,281 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Sandbox } from '../../src/sandbox/open.ts';
+import { documentOf, encoded, jwk, newer, setOf } from '../sandbox/keys-rig.ts';
+import { pass } from '../sandbox/rig.ts';
+import { canaryScanner, secretKey } from './canaries.ts';
+import { brokenPromises, type KeysOfWorld, keysOf, lookAt, prepareWorld } from './key-world.ts';
+import { createRig, type Finished, type Rig } from './rig.ts';
+import { filesBelow } from './state.ts';
+
+const MINUTE = 60_000;
+
+/** What clients of the control plane were given before a run begins. */
+function use({ control }: Sandbox): void {
+  expect(control.issueKey()).toMatch(/^nvapi-/);
+  expect(control.workerToken()).toBeDefined();
+  for (const tenant of ['nvcf', 'tenant-02'])
+    expect(control.writeSecret({ namespace: tenant, path: 'functions/f1/a', value: 'kept' })).toBe(200);
+}
+
+function inWorld(rig: Rig, world: string, args: readonly string[], env = {}): Promise<Finished> {
+  const [command = '', name = '', ...rest] = args;
+  return rig.run([command, name, '--sandbox', '--world', world, ...rest], { env });
+}
+
+/** The folder of the newest run of a rig. */
+function newestRun(rig: Rig): string {
+  const runs = path.join(rig.folder, 'state', 'runbook', 'runs');
+  const newest = readdirSync(runs).sort().at(-1);
+  if (newest === undefined) throw new Error('no run');
+  return path.join(runs, newest);
+}
+
+function outputsOf(folder: string): Readonly<Record<string, unknown>> {
+  const lines = readFileSync(path.join(folder, 'journal.jsonl'), 'utf8')
+    .split('\n')
+    .filter((line) => line !== '');
+  const events = lines.map(
+    (line) => JSON.parse(line.replace(/^\d+ [0-9a-f]{64} /, '')) as { type: string; outputs?: object },
+  );
+  return { ...events.findLast(({ type }) => type === 'run-finished')?.outputs };
+}
+
+function digestOf(folder: string): string {
+  const files = filesBelow(folder).map(
+    (file) => `${file} ${createHash('sha256').update(readFileSync(file)).digest('hex')}`,
+  );
+  return files.sort().join('\n');
+}
+
+/** Every key of the one document is in the other, each in its own set with its own bytes. */
+function expectKept(before: KeysOfWorld, after: KeysOfWorld): void {
+  expect([...after.keys]).toEqual(expect.arrayContaining([...before.keys]));
+  expect([...after.privateJwks]).toEqual(expect.arrayContaining([...before.privateJwks]));
+}
+
+describe('mek-rotation', () => {
+  test('ends with every key kept, every pod on the new one, and everything that clients hold still good', async () => {
+    const world = await prepareWorld(use);
+    const before = lookAt(world, keysOf);
+    const rig = createRig();
+    const done = await inWorld(rig, world, ['exec', 'mek-rotation', '--yes']);
+    expect(done.code, done.stderr).toBe(0);
+    const folder = newestRun(rig);
+    const after = lookAt(folder, keysOf);
+    const outputs = outputsOf(folder);
+    expect(outputs).toMatchObject({
+      previousKid: before.current,
+      reencrypted: 12,
+      version: before.version + 2,
+    });
+    const kid = String(outputs.kid);
+    expectKept(before, after);
+    expect([after.current, ...after.keys.keys()]).toEqual([kid, kid, before.current]);
+    expect(kid).toMatch(
+      /^[0-9a-f]{8}-[0-9a-f]{4}-1[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f][13579bdf][0-9a-f]{10}$/,
+    );
+    expect(after.keys.get(kid)).not.toBe(after.privateJwks.get(kid));
+    lookAt(folder, (sandbox) => {
+      const loaded = sandbox.inspect.loaded();
+      expect(loaded).toHaveLength(3);
+      expect(new Set(loaded.map(({ current }) => current))).toEqual(new Set([kid]));
+      const rows = sandbox.inspect.nekRows();
+      expect(rows.filter(({ encryptedByKid }) => encryptedByKid === kid)).toHaveLength(12);
+      expect(rows.filter(({ encryptedByKid }) => encryptedByKid === before.current)).toHaveLength(12);
+      expect(brokenPromises(sandbox)).toEqual([]);
+    });
+    const verified = await rig.run(['verify', 'last']);
+    expect(verified.code, verified.stdout).toBe(0);
+    expect(existsSync(path.join(rig.folder, 'mek-backups'))).toBe(false);
+  });
+
+  test('shows in a dry run what happens to each key, without a key, and changes nothing', async () => {
+    const world = await prepareWorld(use);
+    const [digest, { keys, privateJwks, current }] = [digestOf(world), lookAt(world, keysOf)];
+    const rig = createRig();
+    const plan = await inWorld(rig, world, ['plan', 'mek-rotation']);
+    expect(plan.code, plan.stderr).toBe(0);
+    expect(plan.stdout).toMatch(/keys\[1\]: \(not set\) → "\+ ‹new kid› \(new key\)"/);
+    expect(plan.stdout).toMatch(/private_jwks\[1\]: \(not set\) → "\+ ‹new kid› \(new key\)"/);
+    expect(plan.stdout).toContain(current);
+    const all = [...keys.values(), ...privateJwks.values()].map((k, at) =>
+      secretKey(`key ${at}`, Buffer.from(k, 'base64url')),
+    );
+    expect(canaryScanner(all).find(plan.stdout)).toEqual([]);
+    expect(digestOf(world)).toBe(digest);
+    expect(filesBelow(rig.folder)).toEqual([]);
+  });
+
+  /** From a kill in the middle to the end, and then all the way back. */
+  test.each([
+    ['publish=crash-after', []],
+    ['reencrypt=crash-after', []],
+    ['activate=crash-before', ['--fault', 'active/converge=crash-after']],
+  ])('survives kill -9 at %s, and a rollback after that', async (fault, more) => {
+    const world = await prepareWorld(use);
+    const before = lookAt(world, keysOf);
+    const rig = createRig();
+    const killed = await inWorld(rig, world, ['exec', 'mek-rotation', '--yes', '--fault', fault, ...more]);
+    expect(killed.signal).toBe('SIGKILL');
+    const folder = newestRun(rig);
+    expect(lookAt(folder, brokenPromises)).toEqual([]);
+    let resumed = await rig.run(['resume', 'last', '--yes']);
+    if (more.length > 0) {
+      expect(resumed.signal).toBe('SIGKILL');
+      resumed = await rig.run(['resume', 'last', '--yes']);
+    }
+    expect(resumed.code, resumed.stderr).toBe(0);
+    const after = lookAt(folder, keysOf);
+    const { kid } = outputsOf(folder);
+    expectKept(before, after);
+    expect(after).toMatchObject({ current: kid, version: before.version + 2 });
+    expect(lookAt(folder, brokenPromises)).toEqual([]);
+    const back = await rig.run(['rollback', 'last', '--yes']);
+    expect(back.code, back.stderr).toBe(5);
+    const last = lookAt(folder, keysOf);
+    expectKept(after, last);
+    expect(last.current).toBe(before.current);
+    lookAt(folder, (sandbox) => {
+      expect(brokenPromises(sandbox)).toEqual([]);
+      expect(new Set(sandbox.inspect.loaded().map(({ current }) => current))).toEqual(
+        new Set([before.current]),
+      );
+    });
+    expect((await rig.run(['verify', 'last'])).code).toBe(0);
+  });
+
+  test.each(['publish=crash-before', 'backupWithNew=crash-before', 'loaded/converge=crash-before'])(
+    'killed at %s and rolled back, leaves the document with the keys that it had',
+    async (fault) => {
+      const world = await prepareWorld(use);
+      const before = lookAt(world, keysOf);
+      const rig = createRig();
+      const killed = await inWorld(rig, world, ['exec', 'mek-rotation', '--yes', '--fault', fault]);
+      expect(killed.signal).toBe('SIGKILL');
+      const back = await rig.run(['rollback', 'last', '--yes']);
+      expect(back.code, back.stderr).toBe(5);
+      const { version: _, ...after } = lookAt(newestRun(rig), keysOf);
+      expect(after).toEqual({ current: before.current, keys: before.keys, privateJwks: before.privateJwks });
+      expect(lookAt(newestRun(rig), brokenPromises)).toEqual([]);
+    },
+  );
+});
+
+/** What the published procedure does: a new key in front of `keys`, and the whole of `keys` written over `private_jwks`. */
+function rotateByTheBook(sandbox: Sandbox, kid: string): void {
+  const keys = encoded([jwk(kid, 7), ...setOf(documentOf(sandbox), 'keys')]);
+  const written = sandbox.control.editKv({
+    data: {
+      keys,
+      private_jwks: keys,
+      current_kid: kid,
+      jwe_mapping: JSON.stringify({ payload_jwe_kid: kid }),
+    },
+  });
+  expect(written).toHaveProperty('version');
+}
+
+describe('after a rotation by the published procedure', () => {
+  test('an audit names the damage, no rotation begins on it, the repair brings every API key back', async () => {
+    let before: KeysOfWorld | undefined;
+    const world = await prepareWorld(async (sandbox) => {
+      use(sandbox);
+      before = keysOf(sandbox);
+      rotateByTheBook(sandbox, newer[0]);
+      await pass(sandbox, 20 * MINUTE);
+    });
+    const lost = before?.privateJwks.keys().next().value ?? '';
+    const rig = createRig();
+    const audit = await inWorld(rig, world, ['exec', 'mek-audit']);
+    expect(audit.code, audit.stderr).toBe(1);
+    expect(audit.stderr).toMatch(new RegExp(`damaged: private_jwks.*${lost}`));
+    const refused = await inWorld(rig, world, ['exec', 'mek-rotation', '--yes']);
+    expect(refused.code, refused.stderr).toBe(4);
+    expect(refused.stderr).toContain('outputs.damaged = true');
+    const plan = await inWorld(rig, world, ['plan', 'mek-repair-private-jwks']);
+    expect(plan.code, plan.stderr).toBe(0);
+    expect(plan.stdout).toContain(lost);
+    expect(lookAt(world, brokenPromises)).not.toEqual([]);
+    const repaired = await inWorld(rig, world, ['exec', 'mek-repair-private-jwks', '--yes']);
+    expect(repaired.code, repaired.stderr).toBe(0);
+    const folder = newestRun(rig);
+    expect(outputsOf(folder)).toMatchObject({ kids: [lost] });
+    const after = lookAt(folder, keysOf);
+    expect(after.privateJwks.get(lost)).toBe(before?.privateJwks.get(lost));
+    expect(after.keys.get(lost)).toBe(before?.keys.get(lost));
+    expect(lookAt(folder, brokenPromises)).toEqual([]);
+    const clean = await inWorld(rig, folder, ['exec', 'mek-audit']);
+    expect(clean.code, clean.stderr).toBe(0);
+  });
+});
+
+describe('mek-retire', () => {
+  test('of the first of three keys is refused while API keys need it, and passes when they are gone', async () => {
+    const world = await prepareWorld(use);
+    const { current: first } = lookAt(world, keysOf);
+    const rig = createRig();
+    let rotated = world;
+    for (let count = 0; count < 2; count += 1) {
+      const done = await inWorld(rig, rotated, ['exec', 'mek-rotation', '--yes']);
+      expect(done.code, done.stderr).toBe(0);
+      rotated = newestRun(rig);
+    }
+    const refused = await inWorld(rig, rotated, ['exec', 'mek-retire', '--yes', '--input', `kid=${first}`]);
+    expect(refused.stderr).toMatch(/rows of API Keys: \d+ rows are encrypted with it/);
+    expect(refused.code, refused.stderr).toBe(1);
+    expect(lookAt(newestRun(rig), keysOf).keys.has(first)).toBe(true);
+    const later = await prepareWorld(
+      async (sandbox) => {
+        expect(sandbox.control.endApiKeys(first)).toBeGreaterThan(0);
+        await pass(sandbox, 4 * 60 * MINUTE);
+      },
+      { from: rotated },
+    );
+    const before = lookAt(later, keysOf);
+    const retired = await inWorld(rig, later, ['exec', 'mek-retire', '--yes', '--input', `kid=${first}`]);
+    expect(retired.code, retired.stderr).toBe(0);
+    const folder = newestRun(rig);
+    const after = lookAt(folder, keysOf);
+    expect([...after.keys]).toEqual([...before.keys].filter(([kid]) => kid !== first));
+    expect([...after.privateJwks]).toEqual([...before.privateJwks].filter(([kid]) => kid !== first));
+    const loaded = lookAt(folder, ({ inspect }) => inspect.loaded());
+    expect(loaded.filter(({ kids }) => kids.includes(first))).toEqual([]);
+    expect(lookAt(folder, brokenPromises)).toEqual([]);
+    const audit = await inWorld(rig, folder, ['exec', 'mek-audit']);
+    expect(audit.code, audit.stderr).toBe(0);
+  });
+});
+
+describe('mek-restore-from-backup', () => {
+  test('brings back what a blind write of the migrations Job took away', async () => {
+    const world = await prepareWorld(use);
+    const before = lookAt(world, keysOf);
+    const rig = createRig();
+    const saved = await inWorld(rig, world, ['exec', 'backup-openbao']);
+    expect(saved.code, saved.stderr).toBe(0);
+    const { backup } = outputsOf(newestRun(rig));
+    const overwritten = await prepareWorld(
+      async (sandbox) => {
+        expect(sandbox.control.runMigrationsJob({ misbehaving: true })).toMatchObject({ wrote: true });
+        await pass(sandbox, 20 * MINUTE);
+      },
+      { from: newestRun(rig) },
+    );
+    expect(lookAt(overwritten, brokenPromises)).not.toEqual([]);
+    const audit = await inWorld(rig, overwritten, ['exec', 'mek-audit']);
+    expect(audit.code, audit.stderr).toBe(1);
+    const args = ['mek-restore-from-backup', '--input', `file=${backup}`];
+    const plan = await inWorld(rig, overwritten, ['plan', ...args]);
+    expect(plan.code, plan.stderr).toBe(0);
+    expect(plan.stdout).toContain(before.current);
+    const restored = await inWorld(rig, overwritten, ['exec', ...args, '--yes']);
+    expect(restored.code, restored.stderr).toBe(0);
+    const folder = newestRun(rig);
+    expectKept(before, lookAt(folder, keysOf));
+    expectKept(lookAt(overwritten, keysOf), lookAt(folder, keysOf));
+    expect(lookAt(folder, brokenPromises)).toEqual([]);
+  });
+});
