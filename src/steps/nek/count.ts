@@ -11,7 +11,7 @@ export const recently = 10_000;
 
 export interface Counted {
   readonly census: Census;
-  /** Rows under the master key in question that were wrapped within `recently`. */
+  /** Rows under the master key in question that were wrapped within `recently`, beside an earlier row of the same key. */
   readonly recent: number;
   /** Milliseconds since the epoch. */
   readonly finishedAt: number;
@@ -30,6 +30,8 @@ export async function count(ctx: ReadContext, world: NekWorld<NekReadSession>): 
     const now = clock.now();
     for (const rows of neks) {
       census.add(rows, now);
+      // ESS makes keys for new namespaces all the time: those have one row.
+      if (rows.length < 2) continue;
       for (const { encryptedByKid, encryptedAt } of rows)
         if (encryptedByKid === world.kid && Math.abs(now - encryptedAt) < recently) recent += 1;
     }

@@ -24,6 +24,7 @@ import { keySet, masterKey, readKeySet, timeUuid } from '../key-format.ts';
 import { isWrite, recordAudit } from './audit.ts';
 import { expectExit, expectKept, expectKeptByEss, outputsOf, world } from './key-checks.ts';
 import { createKeyOperator, type KeyOperator } from './key-operator.ts';
+import { onlyTheMasterKey } from './key-runbooks.ts';
 import {
   allowBlindWrites,
   essEnvironment,
@@ -155,34 +156,6 @@ describe('mek-rotation', () => {
     expect(await world()).toEqual(before);
   });
 });
-
-const keyTargets = `openbao: {namespace: vault-system, selector: component=server, token: "{{inputs.token}}"}
-      cassandra: {namespace: cassandra-system, selector: app.kubernetes.io/name=cassandra}`;
-
-/** A rotation without any re-encryption. */
-const onlyTheMasterKey = `apiVersion: runbook/v1
-name: only-the-master-key
-title: Publish and activate
-description: A new master key, and every namespace key still under the earlier one.
-risk: low
-locks: [openbao/mek]
-inputs:
-  token: {type: secret, description: A token, from: {env: BAO_TOKEN}}
-steps:
-  - id: publish
-    uses: mek.publish
-    with:
-      ${keyTargets}
-      apiKeys: {namespace: cassandra-system, selector: app.kubernetes.io/name=cassandra}
-    timeout: 2m
-  - id: activate
-    uses: mek.activate
-    with:
-      openbao: {namespace: vault-system, selector: component=server, token: "{{inputs.token}}"}
-      kid: "{{steps.publish.outputs.kid}}"
-      after: "{{steps.publish.outputs.version}}"
-    timeout: 2m
-`;
 
 describe('by ESS itself', () => {
   test('nek-reencryption-by-ess has ESS do it, and takes its switches off again', async () => {
