@@ -132,10 +132,18 @@ interface StepTypeBase<With> {
   ): readonly { readonly path: readonly string[]; readonly message: string; readonly hint?: string }[];
 }
 
+/** A line each, and what to do about it. */
+export interface Findings {
+  readonly details: readonly string[];
+  readonly hint?: string;
+}
+
 export interface ReadStepType<With, Outputs extends object> extends StepTypeBase<With> {
   readonly effect: 'read';
   /** An output field that the schema marks `x-secret` is a `Secret`; it is never journaled, so `reread` must be able to get it again. */
   run(input: With, ctx: ReadContext): Promise<Outputs>;
+  /** What was found, for people who are told that an `expect` about it does not hold. */
+  findings?(outputs: Outputs): Findings;
   /** The same secret again, after a resume: exactly the one that `outputs` tells of, never a newer one. */
   readonly reread?: Reread<With, Outputs>;
 }

@@ -59,8 +59,15 @@ function readType(world: FakeWorld): ReadStepType<ThingInput, object> {
     describe: ({ thing }) => `read ${thing}`,
     resources: ({ thing }) => [{ path: `things/${thing}`, mode: 'read' }],
     access: ({ thing }) => [access('get', thing)],
+    findings: (outputs) => findingsOf(outputs),
     run: async (input) => ({ value: look(world, 'read', input) }),
   };
+}
+
+/** A value of 66 has 25 things to say, and what to do. */
+function findingsOf(outputs: { readonly value?: number }) {
+  const details = Array.from({ length: outputs.value === 66 ? 25 : 0 }, (_, at) => `finding ${at + 1}`);
+  return { details, ...(details.length === 0 ? {} : { hint: 'look into each' }) };
 }
 
 function changeType(type: string, world: FakeWorld): ChangeStepType<ThingInput, object> {

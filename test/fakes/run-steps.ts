@@ -184,6 +184,8 @@ function readType(target: RunTarget): ReadStepType<With, JsonObject> {
     describe: () => 'read',
     resources: () => [],
     access: () => [],
+    findings: ({ found }) =>
+      Array.isArray(found) ? { details: found.map(String), hint: 'look into each' } : { details: [] },
     async run(_input, ctx) {
       target.log.push(`read ${ctx.instance}`);
       const behaviour = target.next(ctx.instance);

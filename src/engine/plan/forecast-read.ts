@@ -3,6 +3,7 @@ import type { JsonObject } from '../json.ts';
 import { type ReadContext, type RunContext, StepError, Suspend } from '../step-type.ts';
 import { askWorld, noteFailure } from './ask-world.ts';
 import { because, decideCondition } from './elements.ts';
+import { findingsOf } from './findings.ts';
 import type { ForecastStatus } from './plan.ts';
 import { addProblem, type Planner, setFacts, show } from './planner.ts';
 import { knownAfter, type Subject } from './subject.ts';
@@ -19,7 +20,10 @@ export async function forecastRead(planner: Planner, subject: Subject): Promise<
   show(planner, subject.spot, { ...subject.line, status, ...(reason === undefined ? {} : { reason }) });
   const known = outputs === undefined ? {} : { outputs };
   if (status === 'read') setFacts(planner, subject.id, { state: 'applied', ...known });
-  else if (status === 'failed') setFacts(planner, subject.id, { state: 'failed', ...known });
+  else if (status === 'failed' && subject.node.onFailure === 'continue')
+    setFacts(planner, subject.id, { state: 'failed', ...known });
+  // No run goes on from here: what it would get from a better answer is not known, and no mistake of whoever asks for it.
+  else if (status === 'failed') setFacts(planner, subject.id, { state: 'failed', pending: true });
   else setFacts(planner, subject.id, { state: 'applied', pending: true });
 }
 
@@ -77,6 +81,7 @@ function judge(planner: Planner, subject: Subject, outputs: JsonObject): Answer 
   if (node.expect !== undefined && decided !== undefined && (decided.state === 'invalid' || !decided.value)) {
     const why = decided.state === 'invalid' ? decided.why : because(node.expect, decided.values);
     return failed(planner, subject, {
+      ...findingsOf(subject.type, outputs),
       why: `expect failed: ${why}`,
       waits: node.until !== undefined,
       outputs,
@@ -119,7 +124,7 @@ function failed(planner: Planner, subject: Subject, failing: Failing): Answer {
       instance: id,
       message: `${subject.line.name}: ${why}`,
       ...(hint === undefined ? {} : { hint }),
-      ...(details === undefined ? {} : { details }),
+      ...(details === undefined || details.length === 0 ? {} : { details }),
       ...(waits ? { waits } : {}),
     });
   return { status: 'failed', reason: why, ...(outputs === undefined ? {} : { outputs }) };

@@ -107,7 +107,7 @@ function failed(view: View): Verdict {
     return {
       outcome: 'failed',
       exitCode: exitCodes.failed,
-      text: `${text}. Go on with: runbook resume ${state.run}; or back with: runbook rollback ${state.run}`,
+      text: `${unended(text)}. Go on with: runbook resume ${state.run}; or back with: runbook rollback ${state.run}`,
     };
   const verdict = failure?.error.code === 'expect-failed' && !mayChange(plan);
   const block = failure === undefined ? undefined : get(state.instances, failure.id)?.block;
@@ -115,8 +115,13 @@ function failed(view: View): Verdict {
   return {
     outcome: 'precondition-failed',
     exitCode: exitCodes.preconditionFailed,
-    text: `${text.replace(/\.$/, '')}. Nothing was changed`,
+    text: `${unended(text)}. Nothing was changed`,
   };
+}
+
+/** A sentence without its full stop, for one that goes on. */
+function unended(text: string): string {
+  return text.replace(/\.$/, '');
 }
 
 function lockLost(state: RunState): Verdict {
@@ -133,7 +138,7 @@ function rollbackFailed(state: RunState): Verdict {
   return {
     outcome: 'rollback-incomplete',
     exitCode: exitCodes.rollbackIncomplete,
-    text: `the rollback stopped at "${nameOf(state, rollbackFailure?.id)}": ${rollbackFailure?.error.message ?? ''}. Then: runbook resume ${state.run}`,
+    text: `the rollback stopped at "${nameOf(state, rollbackFailure?.id)}": ${unended(rollbackFailure?.error.message ?? '')}. Then: runbook resume ${state.run}`,
   };
 }
 

@@ -138,7 +138,7 @@ export function verify(runtime: Runtime, id: string): void {
     const outputs = instance.outputs ?? {};
     const error =
       instance.effect === 'change'
-        ? expectationFailure(runtime, { id, expect: node.expect, outputs })
+        ? expectationFailure(runtime, { id, expect: node.expect, outputs, type: call.type })
         : undefined;
     if (error !== undefined) {
       fail(runtime, id, error);

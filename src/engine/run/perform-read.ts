@@ -80,7 +80,7 @@ async function once(runtime: Runtime, call: Call): Promise<Attempt | 'suspended'
       }),
     );
     const plain = keepSecrets(runtime, id, outputs);
-    const error = expectationFailure(runtime, { id, expect: node.expect, outputs: plain });
+    const error = expectationFailure(runtime, { id, expect: node.expect, outputs: plain, type: call.type });
     return error === undefined ? { outputs: plain } : { outputs: plain, error };
   } catch (thrown) {
     if (!(thrown instanceof Suspend)) return { error: failureOf(thrown).error };

@@ -9,7 +9,7 @@ import { parseProtected } from './document.ts';
 import type { History } from './history.ts';
 import { judgeHistory, readHistory } from './history.ts';
 import type { Bao } from './openbao.ts';
-import { connect, nothingThere, readKv, readMetadata, requireVersioned } from './openbao.ts';
+import { clockProblem, connect, nothingThere, readKv, readMetadata, requireVersioned } from './openbao.ts';
 import { documentNeeds, documentResources, groupProblems, namespaceOf, openbaoAccess } from './target.ts';
 
 type Keys = MekInspectOutputs['keys'];
@@ -36,6 +36,10 @@ export const inspect: ReadStepType<MekInspectWith, MekInspectOutputs> = {
   resources: ({ openbao }) => documentResources(openbao, 'read'),
   access: ({ openbao }) => openbaoAccess(openbao, documentNeeds(openbao)),
   check: ({ openbao }) => groupProblems('openbao', openbao),
+  findings: ({ version, problems, damage }) => ({
+    details: [...problems.map((problem) => `version ${version}: ${problem}`), ...damage],
+    ...(problems.length + damage.length === 0 ? {} : { hint: wayOut(problems.length > 0) }),
+  }),
 
   async run(input, ctx) {
     const bao = await connect(ctx, input.openbao);
@@ -55,10 +59,17 @@ export const inspect: ReadStepType<MekInspectWith, MekInspectOutputs> = {
       oldestVersion: metadata.versions[0]?.version ?? metadata.oldestVersion,
       ...present,
       ...past,
+      clockProblem: clockProblem(ctx, bao),
       summary: summary(version, present, past),
     };
   },
 };
+
+function wayOut(invalid: boolean): string {
+  return invalid
+    ? 'mek-audit shows its history. Write an earlier version that is valid again (bao.kv-put), or bring keys back from a backup (mek-restore-from-backup).'
+    : 'Keys of private_jwks come back by mek-repair-private-jwks, others from a backup by mek-restore-from-backup.';
+}
 
 async function mustReadMetadata(ctx: ReadContext, bao: Bao): Promise<KvMetadata> {
   const metadata = await readMetadata(ctx, bao, bao.at);

@@ -36,6 +36,13 @@ export const loaded: ReadStepType<MekLoadedWith, MekLoadedOutputs> = {
   ],
   check: ({ openbao, consumers }) => [...groupProblems('openbao', openbao), ...consumerProblems(consumers)],
 
+  findings: ({ pods }) => ({
+    details: pods
+      .filter(({ state }) => state !== 'loaded')
+      .map(({ consumer, pod, evidence }) => `${consumer} ${pod}: ${evidence}`),
+    hint: 'Bring them to the document with mek-converge.',
+  }),
+
   async run({ openbao, consumers }, ctx) {
     const { version, createdTime, document } = await openDocument(ctx, openbao);
     const goal: Goal = {

@@ -105,7 +105,7 @@ export async function nothingThere(
       return fail(
         'kv-destroyed',
         `The secret ${name} is destroyed${numbered}; its content is gone from OpenBao.`,
-        'Earlier versions may still be there (bao.kv-metadata); otherwise bring the keys back from a backup (mek.restore).',
+        'Bring the keys back from a backup (mek-restore-from-backup). Earlier versions may still be there, too: mek-audit lists them.',
       );
     case 'absent':
       return fail(
@@ -114,7 +114,7 @@ export async function nothingThere(
           ? `There is no secret ${name}.`
           : `There is no version ${at.version} of the secret ${name} any more.`,
         at.version === undefined
-          ? 'Check mount and path. If the keys were lost, bring them back from a backup (mek.restore); never make new ones.'
+          ? 'Check mount and path. If the keys were lost, bring them back from a backup (mek-restore-from-backup); never make new ones.'
           : 'OpenBao keeps only the newest versions (10 unless configured).',
       );
   }
@@ -148,6 +148,17 @@ export async function requireVersioned(ctx: ReadContext, bao: Bao, { mount }: Kv
       hint: 'Check mount; a key-value engine without versions cannot protect a key from being overwritten.',
     },
   );
+}
+
+/** Empty when both clocks agree. */
+export function clockProblem(ctx: ReadContext, bao: Bao): string {
+  try {
+    requireClock(ctx, bao);
+    return '';
+  } catch (error) {
+    if (!(error instanceof StepError)) throw error;
+    return error.hint === undefined ? error.message : `${error.message} ${error.hint}`;
+  }
 }
 
 /** The server's clock in milliseconds; refuses when it and this machine's differ by more than a minute. */

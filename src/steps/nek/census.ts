@@ -1,10 +1,13 @@
-import type { ReadStepType } from '../../engine/step-type.ts';
+import type { ReadStepType, StepError } from '../../engine/step-type.ts';
 import type { NekCensusOutputs, NekCensusWith } from '../../generated/types.ts';
-import { count, describeCensus } from './count.ts';
+import { count, describeAnomaly, describeCensus } from './count.ts';
+import { healthProblem } from './health.ts';
 import { withNeks } from './open.ts';
 import { nekAccess, nekPlaceProblems, nekResources } from './place.ts';
 
 const shown = 50;
+const look =
+  'Keep every master key; find out what wrote them before anything is changed. mek-audit counts again.';
 
 export const census: ReadStepType<NekCensusWith, NekCensusOutputs> = {
   type: 'nek.census',
@@ -14,9 +17,20 @@ export const census: ReadStepType<NekCensusWith, NekCensusOutputs> = {
   resources: (input) => nekResources(input, 'read'),
   access: nekAccess,
   check: nekPlaceProblems,
+  findings: ({ anomalies, anomalyCount, writeProblems }) => ({
+    details: [
+      ...anomalies.map(({ encryptedAt, ...anomaly }) =>
+        describeAnomaly({ ...anomaly, encryptedAt: encryptedAt === 0 ? undefined : encryptedAt }),
+      ),
+      ...(anomalyCount > anomalies.length ? [`and ${anomalyCount - anomalies.length} more`] : []),
+      ...writeProblems,
+    ],
+    ...(anomalyCount === 0 ? {} : { hint: look }),
+  }),
 
   run: (input, ctx) =>
     withNeks(ctx, input, async (world) => {
+      const problem = await healthProblem(ctx, world.session);
       const { census: counted, finishedAt, milliseconds } = await count(ctx, world);
       const { kid, namespaces, keys, rows, current, remaining, pending, unusable } = counted;
       const { anomalyCount, clean } = counted;
@@ -39,9 +53,14 @@ export const census: ReadStepType<NekCensusWith, NekCensusOutputs> = {
           selected,
         })),
         clean,
+        writeProblems: problem === undefined ? [] : [...sayProblem(problem)],
         finishedAt: new Date(finishedAt).toISOString(),
         seconds: Math.round(milliseconds / 1000),
         summary: describeCensus(counted),
       };
     }),
 };
+
+function sayProblem({ message, details, hint }: StepError): readonly string[] {
+  return [message, ...details, ...(hint === undefined ? [] : [hint])];
+}

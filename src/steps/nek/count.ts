@@ -3,6 +3,7 @@ import type { Census, CensusAnomaly } from '../../keys/nek-census.ts';
 import { createCensus } from '../../keys/nek-census.ts';
 import type { NekReadSession } from '../../services/nek-store.ts';
 import type { NekWorld } from './open.ts';
+import { sayReason } from './reasons.ts';
 import { readNeks } from './scan.ts';
 import { sparing } from './sparing.ts';
 
@@ -59,7 +60,7 @@ export function describeCensus(census: Census): string {
   return `${keys} namespace keys in ${namespaces} namespaces: ${more.join(', ')}`;
 }
 
-/** 'nvcf R3eG… 2027-01-01T00:00:00.000Z: thumbprint' */
+/** 'nvcf R3eG… 2027-01-01T00:00:00.000Z: it holds another key than its kid says (thumbprint)' */
 export function describeAnomaly({
   namespace,
   kid,
@@ -70,5 +71,5 @@ export function describeAnomaly({
     encryptedAt === undefined
       ? ''
       : ` ${Number.isNaN(new Date(encryptedAt).getTime()) ? encryptedAt : new Date(encryptedAt).toISOString()}`;
-  return `${namespace} ${kid}${when}: ${reason}`;
+  return `${namespace} ${kid}${when}: ${sayReason(reason)}`;
 }

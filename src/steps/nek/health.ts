@@ -18,12 +18,21 @@ export async function requireHealthy(
   session: NekReadSession,
   options: { readonly allowSingleCopy?: boolean | undefined },
 ): Promise<void> {
-  const health = await onStore('ask Cassandra for its health', () => session.health(ctx.signal));
-  const problem = healthProblem(health, options.allowSingleCopy === true);
+  const problem = await healthProblem(ctx, session, options);
   if (problem !== undefined) throw problem;
 }
 
-function healthProblem(health: NekStoreHealth, allowSingleCopy: boolean): StepError | undefined {
+/** What speaks against writing namespace keys to Cassandra as it is now. */
+export async function healthProblem(
+  ctx: ReadContext,
+  session: NekReadSession,
+  options: { readonly allowSingleCopy?: boolean | undefined } = {},
+): Promise<StepError | undefined> {
+  const health = await onStore('ask Cassandra for its health', () => session.health(ctx.signal));
+  return judge(health, options.allowSingleCopy === true);
+}
+
+function judge(health: NekStoreHealth, allowSingleCopy: boolean): StepError | undefined {
   const nodes = health.nodes.map(({ pod, up }) => `${pod}: ${up ? 'up' : 'does not answer'}`);
   if (!health.quorum)
     return refusal('cassandra-no-quorum', 'Cassandra has not enough nodes up for LOCAL_QUORUM.', {

@@ -51,6 +51,25 @@ describe('changes', () => {
     expect(plan.forecast[3]?.notes).toEqual(["seen from today's state; opaque changes it first"]);
   });
 
+  test('that need what a failed read would have told are not known, and no problem of their own', async () => {
+    const world = fakeWorld({ b: 1 });
+    const needing = set('b', '{{steps.first.outputs.value}}');
+    const parts = {
+      preconditions: [read('first', { with: { thing: 'gone' } })],
+      verifications: [
+        read('after', { with: { thing: 'b' }, expect: 'outputs.value == steps.first.outputs.value' }),
+      ],
+    };
+    const { plan, problems } = await planOf(runbook([step('one', needing)], parts), world);
+    expect(lines(plan.forecast)).toEqual([
+      'first failed: there is no thing gone',
+      'one unknown: known after first',
+      'after read-later: known after one',
+    ]);
+    expect(problems.map(({ kind, instance }) => `${kind} ${instance}`)).toEqual(['precondition first']);
+    expect(planExitCode(problems)).toBe(4);
+  });
+
   test('of what an earlier step changes are never called done, nor tied to the state of today', async () => {
     const world = fakeWorld({ a: 3 });
     const steps = [step('down', set('a', 0)), step('up', set('a', 3))];
@@ -136,6 +155,15 @@ describe('reads', () => {
       },
     ]);
     expect(planExitCode(problems)).toBe(4);
+  });
+
+  test('a reading step that has more to say about what is not as expected is heard, up to a length', async () => {
+    const preconditions = [read('healthy', { with: { thing: 'a' }, expect: 'outputs.value == 1' })];
+    const { problems } = await planOf(runbook([], { preconditions }), fakeWorld({ a: 66 }));
+    const [{ details, hint } = { details: [], hint: '' }] = problems;
+    expect(details).toHaveLength(21);
+    expect(details?.slice(-2)).toEqual(['finding 20', 'and 5 more']);
+    expect(hint).toBe('look into each');
   });
 
   test('what the run would wait for is said to be waited for', async () => {

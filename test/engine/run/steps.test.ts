@@ -167,6 +167,18 @@ describe('retry, until and timeouts', () => {
     });
   });
 
+  test('a read that is not as expected tells what it found, and what to do', async () => {
+    const rig = new RunRig(planOf([read('look', { expect: 'outputs.n == 3' })]));
+    rig.target.reads.set('look', [{ n: 1, found: ['one of them is broken'] }]);
+    const result = await rig.exec();
+    expect(result.state.failure?.error).toEqual({
+      code: 'expect-failed',
+      message: 'expected outputs.n == 3',
+      details: ['outputs.n = 1', 'one of them is broken'],
+      hint: 'look into each',
+    });
+  });
+
   test('a step that hangs is asked to stop at its time limit, then observed', async () => {
     const rig = new RunRig(planOf([step('restart', { timeout: '30s' })]));
     rig.target.script.set('restart', ['hang']);

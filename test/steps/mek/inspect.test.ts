@@ -56,6 +56,18 @@ describe('mek.inspect', () => {
     expect(outputs.problems.length).toBeGreaterThan(0);
     expect(outputs.versions.at(-1)).toMatchObject({ state: 'invalid', problems: outputs.problems });
     expect(outputs.summary).toContain('no master key document');
+    const found = inspect.findings?.(outputs);
+    for (const problem of outputs.problems) expect(found?.details).toContain(`version 3: ${problem}`);
+    expect(found?.hint).toContain('mek-restore-from-backup');
+  });
+
+  test('tells when the clocks are apart, or OpenBao does not tell its time', async () => {
+    const rig = mekRig();
+    expect(await inspect.run(input, rig.ctx)).toMatchObject({ clockProblem: '' });
+    rig.bao.nodes.set('bao-0', { active: true, serverTime: rig.clock.now() / 1000 + 300 });
+    expect((await inspect.run(input, rig.ctx)).clockProblem).toContain("300 s ahead of this machine's");
+    rig.bao.nodes.set('bao-0', { active: true, serverTime: undefined });
+    expect((await inspect.run(input, rig.ctx)).clockProblem).toContain('did not tell its time');
   });
 
   test('a read that fails is a failure, never an absent document', async () => {

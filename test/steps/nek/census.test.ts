@@ -32,6 +32,7 @@ describe('nek.census', () => {
         { kid: oldMek, rows: 2, selected: 1 },
       ],
       clean: false,
+      writeProblems: [],
       finishedAt: '2027-01-10T08:00:00.000Z',
       seconds: 0,
       summary: `3 namespace keys in 3 namespaces: 2 under ${newMek}, 1 under another master key, 1 rows wait for their promotion`,
@@ -62,6 +63,39 @@ describe('nek.census', () => {
       reason: 'current-kid-unusable',
     });
     expect(outputs.anomalyCount).toBe(outputs.anomalies.length);
+  });
+
+  test('tells people what looks wrong by namespace and key, and what not to do', async () => {
+    const { ctx, store } = nekRig();
+    store.put(
+      nekRow({ namespace: 'b', mek: newMek, columns: { encryptedByKid: lostMek }, header: { kid: lostMek } }),
+      nekRow({ namespace: 'c', mek: newMek, currentKid: 'gone' }),
+    );
+    const found = census.findings?.(await census.run(place, ctx));
+    expect(found?.details).toEqual(
+      expect.arrayContaining([
+        `b ${nekOf('b').kid} 2027-01-01T00:00:00.000Z: it is wrapped by a master key that is not in the document (mek-missing)`,
+        'c gone: the namespace names a current key that cannot be used (current-kid-unusable)',
+      ]),
+    );
+    expect(found?.hint).toContain('Keep every master key');
+  });
+
+  test.each([
+    [
+      { schemaProblems: ['a column is missing'] },
+      ['The table of namespace keys is not as', 'a column is missing'],
+    ],
+    [{ replicationFactor: 1 }, ['Cassandra keeps 1 copy of each row']],
+    [{ durableWrites: false }, ['durable_writes = false']],
+  ])('counts where it could not be written, %j, and says so', async (health, said) => {
+    const { ctx, store } = nekRig();
+    store.put(nekRow({ mek: newMek }));
+    store.health = { ...store.health, ...health };
+    const outputs = await census.run(place, ctx);
+    expect(outputs).toMatchObject({ clean: true, keys: 1 });
+    for (const text of said) expect(outputs.writeProblems.join('\n')).toContain(text);
+    expect(census.findings?.(outputs).details).toEqual(outputs.writeProblems);
   });
 
   test('shows fifty anomalies and counts them all', async () => {

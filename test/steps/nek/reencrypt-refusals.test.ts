@@ -83,7 +83,9 @@ describe('nek.reencrypt refuses before the first write', () => {
     });
     expect(error).toMatchObject({ code: 'nek-anomalies', hint: expect.stringContaining('nek.census') });
     const { details } = error as { readonly details: readonly string[] };
-    expect(details[0]).toMatch(/^x \S{43} 2027-01-01T00:00:00.000Z: mek-missing$/);
+    expect(details[0]).toMatch(
+      /^x \S{43} 2027-01-01T00:00:00.000Z: it is wrapped by a master key that is not in the document \(mek-missing\)$/,
+    );
     expect(details).toHaveLength(21);
     expect(details.at(-1)).toMatch(/^and \d+ more$/);
   });
