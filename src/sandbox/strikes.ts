@@ -54,7 +54,7 @@ export type Strike =
    * `around` milliseconds before or after now.
    */
   | { readonly what: 'reencrypt'; readonly keys: number; readonly around: number; readonly promoted: boolean }
-  /** Whoever was sealed or stopped is brought back. */
+  /** Whoever was sealed or stopped is brought back, and no answer is lost any more. */
   | { readonly what: 'mend' }
   /** The migrations Job runs and takes a failed read for an absent document. */
   | { readonly what: 'migrations' };
@@ -219,6 +219,8 @@ function happened(world: World, strike: Strike): string | undefined {
     case 'reencrypt':
       return reencrypt(world, strike) > 0 ? 'reencrypt' : undefined;
     case 'mend':
+      world.mishaps.splice(0);
+      world.troubles.splice(0);
       for (const { pod } of podsAt(world, 'cassandra')) startNode(world, pod);
       for (const pod of world.openbao.get(BAO_NAMESPACE)?.nodes.keys() ?? [])
         unseal(world, BAO_NAMESPACE, pod);
