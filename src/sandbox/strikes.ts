@@ -49,9 +49,12 @@ export type Strike =
    * or adds a field without.
    */
   | { readonly what: 'write-document'; readonly how: 'field' | 'reorder' | 'blind' }
-  /** Somebody else re-encrypts so many namespace keys, into the next milliseconds, and promotes them a moment later. */
-  | { readonly what: 'reencrypt'; readonly keys: number; readonly ahead: number; readonly promoted: boolean }
-  /** Whoever was sealed or stopped is brought back. */
+  /**
+   * Somebody else re-encrypts so many namespace keys and promotes them a moment later. Its rows say that they were made within
+   * `around` milliseconds before or after now.
+   */
+  | { readonly what: 'reencrypt'; readonly keys: number; readonly around: number; readonly promoted: boolean }
+  /** Whoever was sealed or stopped is brought back, and no answer is lost any more. */
   | { readonly what: 'mend' }
   /** The migrations Job runs and takes a failed read for an absent document. */
   | { readonly what: 'migrations' };
@@ -162,7 +165,7 @@ function reencrypt(world: World, strike: Extract<Strike, { what: 'reencrypt' }>)
       const { row, text } = selected;
       if (row.encryptedByKid === current || row.createdAt === null) continue;
       const time = stamp(world);
-      const encryptedAt = now + (made.length % (strike.ahead + 1));
+      const encryptedAt = now - strike.around + (made.length % (2 * strike.around + 1));
       const bound = { namespace, createdAt: row.createdAt, encryptedAt };
       const iv = derived(world.seed, 12, 'another reencryption', time);
       const encryptedKey = wrapNek({ kid: current, bytes }, { text, iv, ...bound });
@@ -216,6 +219,8 @@ function happened(world: World, strike: Strike): string | undefined {
     case 'reencrypt':
       return reencrypt(world, strike) > 0 ? 'reencrypt' : undefined;
     case 'mend':
+      world.mishaps.splice(0);
+      world.troubles.splice(0);
       for (const { pod } of podsAt(world, 'cassandra')) startNode(world, pod);
       for (const pod of world.openbao.get(BAO_NAMESPACE)?.nodes.keys() ?? [])
         unseal(world, BAO_NAMESPACE, pod);

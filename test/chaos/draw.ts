@@ -75,7 +75,7 @@ export const faults: readonly Fault[] = [
     strike: (draw) => ({
       what: 'reencrypt',
       keys: draw.integer(1, 30),
-      ahead: draw.integer(0, 6),
+      around: draw.integer(0, 8),
       promoted: draw.chance(0.5),
     }),
   },
@@ -173,7 +173,8 @@ export function drawNext(
   if (code === 0 && (verb === 'rollback' || !draw.chance(0.15))) return undefined;
   if (number >= 6) return undefined;
   const back = code === 0 || verb === 'rollback' || number >= 4 || draw.chance(number >= 3 ? 0.7 : 0.4);
-  const next: Process = { verb: back ? 'rollback' : 'resume' };
+  const after = draw.chance(0.6) ? { after: spell(draw) } : {};
+  const next: Process = { verb: back ? 'rollback' : 'resume', ...after };
   const mended = { after: 1, strike: { what: 'mend' } } as const;
   if (number >= 3) return { ...next, strikes: [mended] };
   const again = draw.chance(0.35) ? kill(draw, counted, draw.chance(0.5) ? 'append' : 'call') : {};

@@ -7,7 +7,9 @@ export type Job =
       readonly folder: string;
       readonly env: Readonly<Record<string, string>>;
     }
-  | JudgeJob;
+  | JudgeJob
+  /** Virtual time passes in the world of a run that nobody works on. */
+  | { readonly do: 'wait'; readonly runFolder: string; readonly seed: number; readonly ms: number };
 
 export interface JudgeJob {
   readonly do: 'judge';
@@ -36,4 +38,4 @@ export interface Verdict {
   readonly rows: number;
 }
 
-export type JobAnswer = ProgramAnswer | Verdict;
+export type JobAnswer = ProgramAnswer | Verdict | undefined;

@@ -18,7 +18,8 @@ async function command(run: ChaosRun, name: string, given: { inputs?: readonly s
   mkdirSync(folder, { recursive: true });
   const script = path.join(folder, 'script.json');
   const { seed, world } = run;
-  writeFileSync(script, JSON.stringify(given.from === undefined ? { world } : {}));
+  const mended = { strikes: [{ after: 1, strike: { what: 'mend' } }] };
+  writeFileSync(script, JSON.stringify(given.from === undefined ? { world } : mended));
   const inputs = (given.inputs ?? []).flatMap((input) => ['--input', input]);
   const answer = await run.lane.program({
     args: ['exec', name, '--sandbox', ...where({ seed, ...given }), '--yes', '--output', 'plain', ...inputs],

@@ -34,6 +34,7 @@ export interface Lane {
   /** Undefined: it was killed. */
   program(job: Omit<Extract<Job, { do: 'program' }>, 'do'>): Promise<ProgramAnswer | undefined>;
   judge(job: Omit<JudgeJob, 'do'>): Promise<Verdict>;
+  wait(job: Omit<Extract<Job, { do: 'wait' }>, 'do'>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -77,6 +78,7 @@ export function openLane(file: string): Lane {
       if (verdict === undefined) throw new Error('the judge was killed');
       return verdict;
     },
+    wait: async (job) => void (await ask({ do: 'wait', ...job })),
     close: async () => void (await worker.terminate()),
   };
 }

@@ -3,6 +3,7 @@ import type { Environment } from '../../src/commands/command.ts';
 import { runCommandLine } from '../../src/commands/command-line.ts';
 import { createRedactor } from '../../src/engine/redactor.ts';
 import { createStreams } from '../../src/output/streams.ts';
+import { openSandbox } from '../../src/sandbox/open.ts';
 import type { Job, JobAnswer } from './jobs.ts';
 import { judge } from './judge.ts';
 
@@ -51,9 +52,19 @@ async function program(job: Extract<Job, { do: 'program' }>): Promise<JobAnswer>
   return { code, ...text };
 }
 
+async function wait({ runFolder, seed, ms }: Extract<Job, { do: 'wait' }>): Promise<undefined> {
+  const sandbox = openSandbox({ dir: runFolder, seed });
+  await sandbox.services.clock.sleep(ms, new AbortController().signal);
+  sandbox.close();
+}
+
+function work(job: Job): Promise<JobAnswer> {
+  if (job.do === 'program') return program(job);
+  return job.do === 'judge' ? judge(job) : wait(job);
+}
+
 parentPort?.on('message', (job: Job) => {
-  const work = job.do === 'program' ? program(job) : judge(job);
-  work.then(
+  work(job).then(
     (answer) => parentPort?.postMessage({ answer }),
     (failure: unknown) =>
       parentPort?.postMessage({ failure: failure instanceof Error ? failure.stack : String(failure) }),

@@ -106,11 +106,11 @@ test('somebody reorders the keys behind the first in both sets, and changes noth
 });
 
 test('somebody re-encrypts keys, if any lies under an earlier master key', async () => {
-  const idle = await struck([{ what: 'reencrypt', keys: 5, ahead: 0, promoted: true }]);
+  const idle = await struck([{ what: 'reencrypt', keys: 5, around: 0, promoted: true }]);
   expect(idle.inspect.struck()).toEqual([]);
   const script = {
     world: small,
-    strikes: [{ after: 3, strike: { what: 'reencrypt', keys: 5, ahead: 2, promoted: true } as const }],
+    strikes: [{ after: 3, strike: { what: 'reencrypt', keys: 5, around: 2, promoted: true } as const }],
   };
   const sandbox = openSandbox({ seed: 5, script });
   appendKey(sandbox, newer[0], 1);

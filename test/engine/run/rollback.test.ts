@@ -98,6 +98,15 @@ describe('the way back', () => {
     expect(rig.target.log.slice(4)).toEqual(['undo two', 'undo one']);
   });
 
+  test('its last words are whole sentences, whatever a step said', async () => {
+    const rig = rigThatFails([step('one')]);
+    rig.target.script.set('one~undo', ['fail']);
+    await rig.exec();
+    expect(rig.events.findLast((event) => event.type === 'run-finished')).toMatchObject({
+      text: expect.stringMatching(/: It was refused\. Then: runbook resume /),
+    });
+  });
+
   test('an undo whose answer was lost is observed, not repeated', async () => {
     const rig = rigThatFails([step('one')]);
     rig.target.script.set('one~undo', ['lost']);
