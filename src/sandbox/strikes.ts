@@ -166,6 +166,7 @@ function reencrypt(world: World, strike: Extract<Strike, { what: 'reencrypt' }>)
       if (row.encryptedByKid === current || row.createdAt === null) continue;
       const time = stamp(world);
       const encryptedAt = now - strike.around + (made.length % (2 * strike.around + 1));
+      if (rows.some((known) => known.kid === kid && known.encryptedAt === encryptedAt)) continue;
       const bound = { namespace, createdAt: row.createdAt, encryptedAt };
       const iv = derived(world.seed, 12, 'another reencryption', time);
       const encryptedKey = wrapNek({ kid: current, bytes }, { text, iv, ...bound });
