@@ -1,59 +1,75 @@
-import { randomUUID } from 'node:crypto';
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Sandbox } from '../../src/sandbox/open.ts';
 import { documentOf, newer, setOf } from '../sandbox/keys-rig.ts';
 import { pass } from '../sandbox/rig.ts';
-import { canaryScanner } from './canaries.ts';
+import { type Canary, canaryScanner } from './canaries.ts';
 import { canariesOfDocument, leaksIn, placesOf } from './key-canaries.ts';
 import { prepareWorld } from './key-world.ts';
 import { createRig, type Finished, type Rig } from './rig.ts';
 import { bao, document, edit, editKeys, someRow, spoilRow } from './spoil.ts';
 
 const MINUTE = 60_000;
+const pods = ['openbao-server-0', 'openbao-server-1', 'openbao-server-2'];
+const metadata = document.replace('/data/', '/metadata/');
+const secret = 'services/all/kv/encryption/keys/stored_data';
 
-interface Spoilt {
-  readonly rig: Rig;
-  readonly done: Finished;
-  readonly world: string;
+type Spoil = (sandbox: Sandbox) => unknown;
+
+/** The document and every row, as they lie in the stores. */
+function stored({ inspect }: Sandbox): unknown {
+  return [inspect.secret(), inspect.nekRows()];
 }
 
-/** A runbook on a world in which something is not as it should be. */
+/** A runbook on a world that was spoilt. Whatever comes of it, no key is shown. */
 async function onSpoilt(
-  change: (sandbox: Sandbox) => unknown,
+  spoil: Spoil,
   args: readonly string[] = ['exec', 'mek-rotation', '--yes'],
-): Promise<Spoilt> {
-  const canaries: ReturnType<typeof canariesOfDocument>[number][] = [];
+): Promise<{ readonly rig: Rig; readonly done: Finished; readonly world: string }> {
+  const canaries: Canary[] = [];
   const world = await prepareWorld(async (sandbox) => {
     canaries.push(...canariesOfDocument(documentOf(sandbox)));
-    await change(sandbox);
+    await spoil(sandbox);
   });
   const rig = createRig();
   const [command = '', name = '', ...rest] = args;
   const done = await rig.run([command, name, '--sandbox', '--world', world, ...rest]);
-  if (process.env.SHOW === '1')
-    console.log(
-      expect.getState().currentTestName,
-      done.code,
-      done.stderr
-        .split('\n')
-        .filter((l) => !/ (start|ok|\.\.\.|lock|run) /.test(l))
-        .join('\n'),
-    );
   expect(done.stderr).not.toContain('internal error');
+  expect(done.stderr).not.toMatch(/[^.]\.\. /);
   expect(leaksIn(placesOf(rig, [done]), canaryScanner(canaries))).toEqual([]);
   return { rig, done, world };
 }
 
-const metadata = 'services/all/kv/metadata/encryption/keys/stored_data';
-const pods = ['openbao-server-0', 'openbao-server-1', 'openbao-server-2'];
+function runsOf(rig: Rig): readonly string[] {
+  const runs = path.join(rig.folder, 'state', 'runbook', 'runs');
+  return readdirSync(rig.folder).includes('state') ? readdirSync(runs).map((id) => path.join(runs, id)) : [];
+}
 
-describe('OpenBao', () => {
-  test.each<[string, (sandbox: Sandbox) => unknown]>([
+/** One line, however it was wrapped. */
+function unwrapped(text: string): string {
+  return text.replace(/\s+/g, ' ');
+}
+
+/** Refused before anything was changed, with cause, place and next step. */
+async function expectRefused(spoil: Spoil, said: readonly string[]): Promise<void> {
+  const { rig, done, world } = await onSpoilt(spoil);
+  expect(done.code, done.stderr).toBe(4);
+  const text = unwrapped(done.stderr);
+  for (const each of said) expect(text).toContain(each);
+  expect(text).toMatch(/at mek-rotation\.yaml:\d+:\d+/);
+  expect(text).toContain('nothing was changed');
+  for (const run of runsOf(rig)) expect(lookAt(run, stored)).toEqual(lookAt(world, stored));
+}
+
+describe('mek-rotation refuses OpenBao', () => {
+  test.each<[string, Spoil, readonly string[]]>([
     [
-      'sealed',
+      'that is sealed',
       ({ control }) => {
         for (const pod of pods) control.seal('vault-system', pod);
       },
+      ['OpenBao in vault-system is sealed', 'openbao-server-1: sealed', 'next: Unseal it'],
     ],
     [
       'without a leader',
@@ -61,130 +77,303 @@ describe('OpenBao', () => {
         for (const pod of pods.slice(0, 2)) sandbox.control.seal('vault-system', pod);
         await pass(sandbox, MINUTE);
       },
+      ['No OpenBao pod in vault-system is active', 'openbao-server-2: standby', 'a majority of the pods'],
     ],
-    ['absent', (sandbox) => bao(sandbox, `DELETE ${metadata}`)],
-    ['deleted', (sandbox) => bao(sandbox, `DELETE ${document}`)],
     [
-      'destroyed',
+      'without the document',
+      (sandbox) => bao(sandbox, `DELETE ${metadata}`),
+      [`There is no secret ${secret}`, 'mek-restore-from-backup', 'never make new ones'],
+    ],
+    [
+      'whose document is deleted',
+      (sandbox) => bao(sandbox, `DELETE ${document}`),
+      [`${secret} is deleted (version 1)`, 'bao kv undelete -mount=services/all/kv -versions=1'],
+    ],
+    [
+      'whose document is destroyed',
       (sandbox) => bao(sandbox, `PUT ${document.replace('/data/', '/destroy/')}`, { versions: [1] }),
+      [`${secret} is destroyed (version 1)`, 'mek-restore-from-backup'],
     ],
     [
-      'v1',
+      'with a key-value engine that keeps no versions',
       async (sandbox) => {
         await bao(sandbox, 'DELETE sys/mounts/services/all/kv');
         await bao(sandbox, 'POST sys/mounts/services/all/kv', { type: 'kv' });
       },
-    ],
-    ['clock', ({ control }) => control.skewClock(5 * MINUTE)],
-    ['keys no base64', (s) => edit(s, (data) => ({ ...data, keys: `${data.keys}!` }))],
-    [
-      'keys no JSON',
-      (s) =>
-        edit(s, (data) => ({
-          ...data,
-          keys: Buffer.from(Buffer.from(String(data.keys), 'base64').toString().slice(0, -9)).toString(
-            'base64',
-          ),
-        })),
+      ['The secrets engine at services/all/kv is kv version 1', 'next: Check mount'],
     ],
     [
-      'keys list',
-      (s) =>
-        edit(s, (data) => ({
-          ...data,
-          keys: Buffer.from(JSON.stringify(setOf(data, 'keys'))).toString('base64'),
-        })),
+      'whose clock is wrong',
+      ({ control }) => control.skewClock(5 * MINUTE),
+      ["is 300 s ahead of this machine's", 'openbao-server-0'],
     ],
-    ['no private_jwks', (s) => edit(s, ({ private_jwks: _, ...data }) => data)],
-    ['jwe_mapping', (s) => edit(s, (data) => ({ ...data, jwe_mapping: '{"payload_jwe_kid":' }))],
-    ['padded k', (s) => editKeys(s, (keys) => keys.map((key) => ({ ...key, k: `${key.k}=` })))],
-    ['short k', (s) => editKeys(s, (keys) => keys.map((key) => ({ ...key, k: key.k.slice(0, 22) })))],
-    ['twice', (s) => editKeys(s, (keys) => [...keys, ...keys])],
+  ])('%s', (_, spoil, said) => expectRefused(spoil, said));
+});
+
+/** The kid of the key that every document here begins with. */
+const kid = '7cc6ae00-9b80-11f0-af65-957252ef94ac';
+const v4 = '304c66cc-5f7b-4b95-96c4-87a7a99b6b94';
+
+function inBase64(data: Readonly<Record<string, unknown>>, change: (text: string) => string): string {
+  const text = Buffer.from(String(data.keys), 'base64').toString();
+  return Buffer.from(change(text)).toString('base64');
+}
+
+describe('mek-rotation refuses a document', () => {
+  test.each<[string, Spoil, readonly string[]]>([
     [
-      'v4',
+      'that is no base64',
+      (s) => edit(s, (data) => ({ ...data, keys: `${data.keys}!` })),
+      ['not standard base64'],
+    ],
+    [
+      'that was cut short',
+      (s) => edit(s, (data) => ({ ...data, keys: inBase64(data, (text) => text.slice(0, -9)) })),
+      ['keys holds no JSON'],
+    ],
+    [
+      'that is a bare list',
+      (s) => edit(s, (data) => ({ ...data, keys: inBase64(data, (text) => text.slice(8, -1)) })),
+      ['keys holds a bare list'],
+    ],
+    [
+      'with a field missing',
+      (s) => edit(s, ({ private_jwks: _, ...data }) => data),
+      ['field private_jwks is missing'],
+    ],
+    [
+      'whose field is no text',
+      (s) => edit(s, (data) => ({ ...data, keys: { of: data.keys } })),
+      ['keys is not text'],
+    ],
+    [
+      'whose mapping is no JSON',
+      (s) => edit(s, (data) => ({ ...data, jwe_mapping: '{"payload_jwe_kid":' })),
+      ['jwe_mapping is not JSON text'],
+    ],
+    [
+      'with a padded key',
+      (s) => editKeys(s, (keys) => keys.map((key) => ({ ...key, k: `${key.k}=` }))),
+      [`keys, element 1 (kid ${kid}): k is not 32 bytes`],
+    ],
+    [
+      'with a key of 16 bytes',
+      (s) => editKeys(s, (keys) => keys.map((key) => ({ ...key, k: key.k.slice(0, 22) })), ['private_jwks']),
+      [`private_jwks, element 1 (kid ${kid}): k is not 32 bytes`],
+    ],
+    ['with a kid twice', (s) => editKeys(s, (keys) => [...keys, ...keys]), [`the kid ${kid} twice`]],
+    [
+      'with a random kid in front',
       (s) => {
-        const kid = randomUUID();
-        editKeys(s, (keys) => [{ ...keys[0], kid }, ...keys], ['keys', 'private_jwks']);
-        edit(s, (data) => ({
-          ...data,
-          current_kid: kid,
-          jwe_mapping: JSON.stringify({ payload_jwe_kid: kid }),
-        }));
+        editKeys(s, ([key, ...more]) => [{ ...key, kid: v4 }, { ...key }, ...more], ['keys', 'private_jwks']);
+        const jwe_mapping = JSON.stringify({ payload_jwe_kid: v4 });
+        edit(s, (data) => ({ ...data, current_kid: v4, jwe_mapping }));
       },
+      [`The first kid of keys (${v4}) is no lower-case UUIDv1`],
     ],
     [
-      'current not first',
-      (s) => {
-        editKeys(s, (keys) => [{ ...keys[0], kid: newer[0] }, ...keys], ['keys', 'private_jwks']);
-      },
+      'whose active key is not the first one',
+      (s) =>
+        editKeys(s, ([key, ...more]) => [{ ...key, kid: newer[0] }, { ...key }, ...more], [
+          'keys',
+          'private_jwks',
+        ]),
+      [`The first kid of keys (${newer[0]}) is not current_kid (${kid})`],
     ],
-    ['current unknown', (s) => edit(s, (data) => ({ ...data, current_kid: newer[0] }))],
-    ['not text', (s) => edit(s, (data) => ({ ...data, keys: { nested: data.keys } }))],
-  ])('%s', async (_, change) => {
-    const { done } = await onSpoilt(change);
-    expect(done.code).toBe(4);
+    [
+      'whose active key is in no set',
+      (s) => edit(s, (data) => ({ ...data, current_kid: newer[0] })),
+      [`current_kid (${newer[0]}) is not in keys`, `current_kid (${newer[0]}) is not in private_jwks`],
+    ],
+  ])('%s', (_, spoil, said) => expectRefused(spoil, [...said, 'next: mek-audit shows its history']));
+
+  test('that an audit shows with every problem, and ends with 1', async () => {
+    const { done } = await onSpoilt(
+      (s) => edit(s, (data) => ({ ...data, keys: 'x' })),
+      ['exec', 'mek-audit'],
+    );
+    expect(done.code, done.stderr).toBe(1);
+    expect(done.stderr).toContain('keys is not standard base64');
+    expect(done.stdout).toMatch(/problems:\n {2}- keys is not standard base64/);
+    expect(done.stdout).toMatch(/state: invalid/);
   });
 });
 
-describe('rows', () => {
-  test.each<[string, (sandbox: Sandbox) => unknown]>([
-    ['garbage', (s) => spoilRow(s, { encryptedKey: 'garbage' })],
-    ['empty', (s) => spoilRow(s, { encryptedKey: null })],
+test('other bytes under the same kid in the two sets are how a stock install is made, and an audit says so', async () => {
+  const { done } = await onSpoilt(() => undefined, ['exec', 'mek-audit', '--output', 'json']);
+  expect(done.code, done.stderr).toBe(0);
+  const finished = done.stdout
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as { type: string; outputs?: { document: object } })
+    .find(({ type }) => type === 'run-finished');
+  expect(finished?.outputs?.document).toMatchObject({
+    differing: [kid],
+    damaged: false,
+    problems: [],
+    warnings: [],
+  });
+});
+
+test('check-and-set is no obstacle, and after a rotation no blind writer gets through', async () => {
+  const { rig, done } = await onSpoilt((s) => bao(s, `POST ${metadata}`, { cas_required: true }));
+  expect(done.code, done.stderr).toBe(0);
+  const [run = ''] = runsOf(rig);
+  lookAt(run, ({ control, inspect }) => {
+    const before = inspect.secret();
+    expect(control.runMigrationsJob({ misbehaving: true })).toMatchObject({
+      refused: expect.stringContaining('check-and-set'),
+    });
+    expect(control.editKv({ data: { keys: 'x' } })).toHaveProperty('refused');
+    expect(inspect.secret()).toEqual(before);
+  });
+});
+
+/** The row that is spoilt, as people see it. */
+const row = (sandbox: Sandbox) =>
+  `nvcf ${someRow(sandbox).kid} ${new Date(someRow(sandbox).encryptedAt).toISOString()}`;
+const otherRow = ({ inspect }: Sandbox, namespace: string) =>
+  inspect.nekRows(namespace)[1]?.encryptedKey ?? '';
+
+describe('a row of a namespace key', () => {
+  test.each<[string, Spoil, string]>([
+    ['that is no JWE', (s) => spoilRow(s, { encryptedKey: 'garbage' }), 'is no JWE (jwe-parts)'],
     [
-      'flipped',
+      'whose key is gone',
+      (s) => spoilRow(s, { encryptedKey: null }),
+      'a column of it is empty (column-missing)',
+    ],
+    ['without a status', (s) => spoilRow(s, { status: null }), 'it has no status (status-missing)'],
+    [
+      'that was altered',
       (s) =>
         spoilRow(s, {
           encryptedKey: (someRow(s).encryptedKey ?? '').replace(/.$/, (c) => (c === 'A' ? 'Q' : 'A')),
         }),
+      'it does not open with its master key (decrypt)',
     ],
-    ['unknown mek', (s) => spoilRow(s, { encryptedByKid: newer[0] })],
-    ['foreign', (s) => spoilRow(s, { encryptedKey: s.inspect.nekRows('tenant-01')[0]?.encryptedKey ?? '' })],
-    ['other kid', (s) => spoilRow(s, { encryptedKey: s.inspect.nekRows('nvcf')[1]?.encryptedKey ?? '' })],
-    ['no status', (s) => spoilRow(s, { status: null })],
-  ])('%s', async (_, change) => {
-    const { done } = await onSpoilt(change);
-    expect(done.code).toBe(4);
+    [
+      'of another namespace',
+      (s) => spoilRow(s, { encryptedKey: otherRow(s, 'tenant-01') }),
+      'another namespace (namespace)',
+    ],
+    [
+      'of another key',
+      (s) => spoilRow(s, { encryptedKey: otherRow(s, 'nvcf') }),
+      'another created_at (created-at)',
+    ],
+    [
+      'that says it is under another master key',
+      (s) => spoilRow(s, { encryptedByKid: newer[0] }),
+      '(encrypted-by-kid)',
+    ],
+  ])('%s stops a rotation, is named, and stays as it is', async (_, spoil, why) => {
+    const seen: string[] = [];
+    await expectRefused(
+      (sandbox) => {
+        seen.push(row(sandbox));
+        return spoil(sandbox);
+      },
+      [why, 'next: Keep every master key'],
+    );
+    const { done } = await onSpoilt(spoil, ['exec', 'nek-reencryption', '--yes']);
+    expect(done.code, done.stderr).toBe(4);
+    expect(unwrapped(done.stderr)).toContain(`${seen[0]}: `);
+  });
+
+  test('under a master key that is not there is told by an audit, which ends with 1', async () => {
+    const lost = '1d9a4c00-ea15-11f0-8123-01020304abcd';
+    const { done } = await onSpoilt(
+      (s) => {
+        const data = documentOf(s);
+        const [key] = setOf(data, 'keys');
+        edit(s, () => ({
+          ...data,
+          current_kid: lost,
+          jwe_mapping: JSON.stringify({ payload_jwe_kid: lost }),
+        }));
+        editKeys(s, () => [{ ...key, kid: lost, k: Buffer.alloc(32, 9).toString('base64url') }], [
+          'keys',
+          'private_jwks',
+        ]);
+      },
+      ['exec', 'mek-audit'],
+    );
+    expect(done.code, done.stderr).toBe(1);
+    expect(done.stdout).toMatch(/- namespace: nvcf\n {4}kid: \S+\n {4}reason: mek-missing/);
+    expect(done.stdout).toContain('unusable: 12');
   });
 });
 
 describe('Cassandra', () => {
-  test.each<[string, (sandbox: Sandbox) => unknown]>([
+  test('with one node down is good enough', async () => {
+    const { done, rig } = await onSpoilt(async (s) => {
+      s.control.stopNode('cassandra-0');
+      await pass(s, MINUTE);
+    });
+    expect(done.code, done.stderr).toBe(0);
+    expect(lookAt(runsOf(rig)[0] ?? '', ({ inspect }) => inspect.nekRows().length)).toBe(24);
+  });
+
+  test.each<[string, Spoil, readonly string[]]>([
     [
-      'one down',
+      'with two nodes down',
       async (s) => {
-        s.control.stopNode('cassandra-0');
+        for (const pod of ['cassandra-0', 'cassandra-1']) s.control.stopNode(pod);
         await pass(s, MINUTE);
       },
+      ['cannot achieve LOCAL_QUORUM: 1 of 3', 'nodetool status'],
     ],
     [
-      'two down',
-      async (s) => {
-        s.control.stopNode('cassandra-0');
-        s.control.stopNode('cassandra-1');
-        await pass(s, MINUTE);
+      'with one copy of each row',
+      ({ control }) => control.schema({ replicationFactor: 1 }),
+      ['keeps 1 copy of each row'],
+    ],
+    [
+      'whose rows disappear',
+      ({ control }) => control.schema({ timeToLive: 3600 }),
+      ['time to live of 3600 s', 'migrations'],
+    ],
+    [
+      'that loses what is not flushed',
+      ({ control }) => control.schema({ durableWrites: false }),
+      ['ALTER KEYSPACE'],
+    ],
+    [
+      'whose nodes disagree',
+      ({ control }) => control.schema({ disagreement: true }),
+      ['cassandra-0: schema version'],
+    ],
+    [
+      'with another table',
+      ({ control }) => control.schema({ problems: ['encrypted_key is a blob, not text'] }),
+      ['is not as ESS creates it', 'encrypted_key is a blob, not text'],
+    ],
+    [
+      'that refuses the password',
+      ({ control }) => {
+        const data = { username: 'ess_api_app_v0', password: 'a-wrong-password' };
+        control.editKv({ mount: 'services/ess-api/kv', path: 'cassandra/creds', data });
       },
-    ],
-    ['rf 1', ({ control }) => control.schema({ replicationFactor: 1 })],
-    ['ttl', ({ control }) => control.schema({ timeToLive: 3600 })],
-    ['durable', ({ control }) => control.schema({ durableWrites: false })],
-    ['disagreement', ({ control }) => control.schema({ disagreement: true })],
-    ['column', ({ control }) => control.schema({ problems: ['column encrypted_key is blob, not text'] })],
-    [
-      'password',
-      ({ control }) =>
-        control.editKv({
-          mount: 'services/ess-api/kv',
-          path: 'cassandra/creds',
-          data: { username: 'ess_api_app_v0', password: 'wrong-password' },
-        }),
+      ['refused the user name or the password', 'services/ess-api/kv'],
     ],
     [
-      'no creds',
+      'whose password is not where it should be',
       ({ control }) =>
         control.editKv({ mount: 'services/ess-api/kv', path: 'cassandra/creds', data: { user: 'x' } }),
+      ['services/ess-api/kv/cassandra/creds'],
     ],
-  ])('%s', async (_, change) => {
-    const { done } = await onSpoilt(change);
-    expect(done.code).toBe(4);
-  });
+  ])('%s stops a rotation before it begins', (_, spoil, said) => expectRefused(spoil, said));
+});
+
+test('backup-openbao never writes over a file, and takes no new backup for one that is there', async () => {
+  const first = await onSpoilt(() => undefined, ['exec', 'backup-openbao', '--output', 'json']);
+  expect(first.done.code, first.done.stderr).toBe(0);
+  const file = `mek-backups/${path.basename(runsOf(first.rig)[0] ?? '')}-mek.age`;
+  const rig = createRig();
+  rig.write(file, 'something else');
+  const done = await rig.run(['exec', 'backup-openbao', '--sandbox', '--world', first.world]);
+  expect(done.code, done.stderr).toBe(1);
+  expect(done.stderr).toContain(`${file} exists already; nothing is written over a file`);
+  expect(done.stderr).toContain('next: Give another file');
 });

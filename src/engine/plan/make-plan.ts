@@ -32,7 +32,7 @@ export async function makePlan(request: PlanRequest): Promise<Planned> {
     await walkBlock(planner, 'verifications'),
   ];
   await walkBlock(planner, 'rollback');
-  renderOutputs(planner, runbook.outputs, { instance: '@steps', at: describeRunbook(runbook).path });
+  renderOutputs(planner, runbook.outputs, '@steps');
   const locks = [...planner.locks].sort();
   const cluster = await pinCluster(planner, locks);
   if (cluster !== undefined) {

@@ -57,7 +57,7 @@ export async function walkInclude(
     ...(span.max > 0 ? { duration: span } : {}),
     ...(takesBack.length === 0 ? {} : { undo: `the steps inside, then ${takesBack.join(', then ')}` }),
   });
-  const outputs = renderOutputs(planner, node.outputs, { instance: `${id}/`, at: node.at });
+  const outputs = renderOutputs(planner, node.outputs, `${id}/`);
   const pending = outputs.pending || walked.some((one) => one.pending);
   setFacts(planner, id, {
     state: 'applied',
@@ -90,11 +90,11 @@ export function noteLocks(planner: Planner, locks: readonly string[], { instance
   }
 }
 
-/** Outputs as far as they are known. One that no step can give any more is a mistake, unless a problem explains it already. */
+/** Outputs as far as they are known. One of a step that is skipped is left out, as the run does with a warning. */
 export function renderOutputs(
   planner: Planner,
   outputs: Readonly<Record<string, Json>>,
-  { instance, at }: Where,
+  instance: string,
 ): { readonly known: Readonly<Record<string, Json>>; readonly pending: boolean } {
   const known: Record<string, Json> = {};
   let pending = false;
@@ -102,10 +102,7 @@ export function renderOutputs(
   for (const [name, value] of Object.entries(outputs)) {
     const found = renderValue(value, lookup);
     if (found.state === 'unknown') pending = true;
-    else if (found.state === 'known') {
-      if (!containsSecret(found.value)) known[name] = found.value as Json;
-    } else if (planner.problems.length === 0)
-      planner.problems.push({ kind: 'invalid', at, message: `output "${name}": ${found.why}` });
+    else if (found.state === 'known' && !containsSecret(found.value)) known[name] = found.value as Json;
   }
   return { known, pending };
 }

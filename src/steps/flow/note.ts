@@ -7,6 +7,7 @@ export const note: ReadStepType<NoteWith, NoteOutputs> = {
   describe: (input) => input.text,
   resources: () => [],
   access: () => [],
+  findings: ({ text }) => ({ details: [text] }),
   async run(input, ctx) {
     ctx.progress({ text: input.text });
     return { text: input.text };

@@ -46,7 +46,7 @@ export async function onStore<T>(what: string, act: () => Promise<T>): Promise<T
 const codes: Readonly<Record<string, readonly [code: string, hint: string]>> = {
   unauthenticated: [
     'cassandra-credentials',
-    'Check username and password at the path of credentials; were they changed in Cassandra alone?',
+    'Check username and password there; were they changed in Cassandra alone?',
   ],
   forbidden: ['cassandra-credentials', 'The role needs SELECT and MODIFY on the keyspace.'],
   schema: ['cassandra-schema', 'Check that the migrations of this keyspace ran to their end.'],
@@ -79,8 +79,10 @@ async function open<Context extends ReadContext>(
   const { username, password } = await credentials(ctx, await connect(ctx, openbao), { group, rows });
   const { namespace, selector, datacenter = 'ncp' } = group;
   const target = { namespace, selector, keyspace, datacenter, username, password };
-  const session = await onStore(`open a session on keyspace ${keyspace} in ${namespace}`, () =>
-    ctx.services.nekStore.open(target, ctx.signal),
+  const from = nameOfSecret(credentialsPath(group, rows));
+  const session = await onStore(
+    `open a session on keyspace ${keyspace} in ${namespace} with the credentials of ${from}`,
+    () => ctx.services.nekStore.open(target, ctx.signal),
   );
   return session as SessionOf<Context>;
 }

@@ -166,6 +166,14 @@ describe('reads', () => {
     expect(hint).toBe('look into each');
   });
 
+  test('an output of a step that is skipped is no mistake: the run leaves it out', async () => {
+    const steps = [read('look', { with: { thing: 'a' }, when: '1 > 2' })];
+    const outputs = { value: '{{steps.look.outputs.value}}' };
+    const { plan, problems } = await planOf(runbook(steps, { outputs }), fakeWorld({ a: 3 }));
+    expect(lines(plan.forecast)).toEqual(['look skipped: when is false: 1 > 2']);
+    expect(planExitCode(problems)).toBe(0);
+  });
+
   test('what the run would wait for is said to be waited for', async () => {
     const until = { within: '5m', every: '5s' };
     const waiting = read('ready', { with: { thing: 'a' }, expect: 'outputs.value > 5', until });
