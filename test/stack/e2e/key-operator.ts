@@ -35,6 +35,8 @@ export async function createKeyOperator(
   };
   const start: Operator['start'] = (args, env = {}) => {
     const running = operator.start(args, { ...given, ...env });
+    // A test that failed waits no longer, and the next one wants the locks.
+    onTestFinished(() => running.signal('SIGKILL'));
     return { ...running, finished: running.finished.then(keep) };
   };
   return {

@@ -25,3 +25,21 @@ steps:
       after: "{{steps.publish.outputs.version}}"
     timeout: 2m
 `;
+
+/** Re-encrypts under the active master key with a lock that nobody else takes. */
+export const anotherReencryption = `apiVersion: runbook/v1
+name: another-reencryption
+title: Re-encrypt at the same time
+description: What somebody else's tool would do, who does not know our lock.
+risk: low
+locks: [elsewhere/neks]
+inputs:
+  token: {type: secret, description: A token, from: {env: BAO_TOKEN}}
+steps:
+  - id: reencrypt
+    uses: nek.reencrypt
+    with:
+      ${keyTargets}
+      rowsPerSecond: 20
+    timeout: 5m
+`;
