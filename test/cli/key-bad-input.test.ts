@@ -6,7 +6,7 @@ import { documentOf, newer, setOf } from '../sandbox/keys-rig.ts';
 import { pass } from '../sandbox/rig.ts';
 import { type Canary, canaryScanner } from './canaries.ts';
 import { canariesOfDocument, leaksIn, placesOf } from './key-canaries.ts';
-import { prepareWorld } from './key-world.ts';
+import { lookAt, prepareWorld } from './key-world.ts';
 import { createRig, type Finished, type Rig } from './rig.ts';
 import { bao, document, edit, editKeys, someRow, spoilRow } from './spoil.ts';
 
