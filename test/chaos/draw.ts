@@ -59,6 +59,13 @@ export const faults: readonly Fault[] = [
       strike: (draw) => ({ what: 'seal', of, ...(draw.chance(0.2) ? {} : { for: spell(draw) }) }),
     }),
   ),
+  ...[1, 2, 3].map(
+    (times): Fault => ({
+      name: `interrupt ${times}`,
+      when: 'any',
+      strike: () => ({ what: 'interrupt', times }),
+    }),
+  ),
   { name: 'step-down', when: 'any', strike: () => ({ what: 'step-down' }) },
   stopped(1),
   stopped(2),

@@ -22,6 +22,8 @@ async function program(job: Extract<Job, { do: 'program' }>): Promise<JobAnswer>
     },
   });
   const env = { ...job.env };
+  const own = pid++;
+  const handlers = new Set<Parameters<Environment['onSignal']>[0]>();
   const environment: Environment = {
     env,
     cwd: job.folder,
@@ -29,7 +31,7 @@ async function program(job: Extract<Job, { do: 'program' }>): Promise<JobAnswer>
     osUser: 'chaos',
     uid: process.geteuid?.() ?? -1,
     host: 'chaos',
-    pid: pid++,
+    pid: own,
     packageRoot,
     version: '0.0.0-chaos',
     streams: createStreams({
@@ -42,8 +44,18 @@ async function program(job: Extract<Job, { do: 'program' }>): Promise<JobAnswer>
     stderrIsTty: false,
     stdinIsTty: false,
     redact: redactor,
-    onSignal: () => () => undefined,
-    kill: () => false,
+    onSignal: (handler) => {
+      handlers.add(handler);
+      return () => handlers.delete(handler);
+    },
+    // As a real one, it is heard of between two turns of the event loop.
+    kill: (whom, signal) => {
+      if (whom === own)
+        setImmediate(() => {
+          for (const handler of [...handlers]) handler(signal as 'SIGINT');
+        });
+      return whom === own;
+    },
     // Ends this thread before its next instruction, whatever it was doing.
     die: () => process.exit(137),
     takeEnv: (name) => env[name],
