@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { build } from 'esbuild';
+import { exitCodes } from '../../src/exit-code.ts';
 import type { Job, JudgeJob, ProgramAnswer, Verdict } from './jobs.ts';
 
 const root = path.dirname(path.dirname(import.meta.dirname));
@@ -72,7 +73,15 @@ export function openLane(file: string): Lane {
     });
   };
   return {
-    program: (job) => ask({ do: 'program', ...job }) as Promise<ProgramAnswer | undefined>,
+    program: async (job) => {
+      const answer = (await ask({ do: 'program', ...job })) as ProgramAnswer | undefined;
+      if (answer?.code === exitCodes.interrupted) {
+        // The process of an interrupted program ends with it, whatever it was still doing.
+        await worker.terminate();
+        worker = start();
+      }
+      return answer;
+    },
     judge: async (job) => {
       const verdict = (await ask({ do: 'judge', ...job })) as Verdict | undefined;
       if (verdict === undefined) throw new Error('the judge was killed');
