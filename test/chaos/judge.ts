@@ -83,7 +83,9 @@ export async function judge(job: JudgeJob): Promise<Verdict> {
   try {
     await settle(sandbox);
     const { inspect } = sandbox;
-    const versions = inspect.documentVersions().map(({ version, data }) => readDocument(version, data));
+    const kept = inspect.documentVersions().map(({ version, data }) => readDocument(version, data));
+    // What somebody else's write threw away besides keys, no backup of the keys brings back.
+    const versions = mended ? kept.map((document) => ({ ...document, notes: [] })) : kept;
     const [first] = versions;
     const now = versions.at(-1);
     if (first === undefined || now === undefined) throw new Error('the document is gone');

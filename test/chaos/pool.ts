@@ -2,7 +2,7 @@ import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { build } from 'esbuild';
 import { exitCodes } from '../../src/exit-code.ts';
-import type { Job, JudgeJob, ProgramAnswer, Verdict } from './jobs.ts';
+import type { Job, JudgeJob, ProgramAnswer, Verdict, WaitJob } from './jobs.ts';
 
 const root = path.dirname(path.dirname(import.meta.dirname));
 
@@ -35,7 +35,7 @@ export interface Lane {
   /** Undefined: it was killed. */
   program(job: Omit<Extract<Job, { do: 'program' }>, 'do'>): Promise<ProgramAnswer | undefined>;
   judge(job: Omit<JudgeJob, 'do'>): Promise<Verdict>;
-  wait(job: Omit<Extract<Job, { do: 'wait' }>, 'do'>): Promise<void>;
+  wait(job: Omit<WaitJob, 'do'>): Promise<void>;
   close(): Promise<void>;
 }
 

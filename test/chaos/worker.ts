@@ -4,7 +4,8 @@ import { runCommandLine } from '../../src/commands/command-line.ts';
 import { createRedactor } from '../../src/engine/redactor.ts';
 import { createStreams } from '../../src/output/streams.ts';
 import { openSandbox } from '../../src/sandbox/open.ts';
-import type { Job, JobAnswer } from './jobs.ts';
+import { kinds } from '../../src/services/kubernetes.ts';
+import type { Job, JobAnswer, WaitJob } from './jobs.ts';
 import { judge } from './judge.ts';
 
 /** Pids that no system gives out: the process of a program that was killed here is dead for everybody who looks. */
@@ -64,8 +65,10 @@ async function program(job: Extract<Job, { do: 'program' }>): Promise<JobAnswer>
   return { code, ...text };
 }
 
-async function wait({ runFolder, seed, ms }: Extract<Job, { do: 'wait' }>): Promise<undefined> {
-  const sandbox = openSandbox({ dir: runFolder, seed });
+async function wait({ runFolder, seed, ms, mend }: WaitJob): Promise<undefined> {
+  const strikes = mend ? [{ after: 1, strike: { what: 'mend' } as const }] : [];
+  const sandbox = openSandbox({ dir: runFolder, seed, script: { strikes } });
+  await sandbox.services.kubernetes.list(kinds.pods, { namespace: 'ess' });
   await sandbox.services.clock.sleep(ms, new AbortController().signal);
   sandbox.close();
 }
