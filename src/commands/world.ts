@@ -81,7 +81,7 @@ type WantedSandbox = NonNullable<Plan['sandbox']> & { readonly dir: string | und
 async function openSimulated(
   wanted: WantedSandbox,
   inventory: readonly InventoryService[],
-  environment: Pick<Environment, 'env' | 'die'>,
+  environment: Pick<Environment, 'env' | 'die' | 'kill' | 'pid'>,
 ): Promise<Sandbox> {
   const [{ openSandbox }, { parseFault }, { SandboxError }] = await Promise.all([
     import('../sandbox/open.ts'),
@@ -115,6 +115,7 @@ async function openSimulated(
           : {
               script: wanted.dir === undefined ? rest : { ...rest, strikes },
               die: () => environment.die(),
+              interrupt: () => void environment.kill(environment.pid, 'SIGINT'),
             }),
       }),
     (message, hint) => new CommandError(exitCodes.journal, message, hint),

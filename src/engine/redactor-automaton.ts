@@ -67,9 +67,8 @@ class Trie implements Automaton {
 
   /** Fail links, from the short to the long: to the longest proper suffix that is also a prefix. */
   link(): void {
-    const order = Array.from({ length: this.#count - 1 }, (_, index) => index + 1);
-    order.sort((a, b) => (this.#depths[a] ?? 0) - (this.#depths[b] ?? 0));
-    for (const state of order) {
+    for (const state of this.#byDepth()) {
+      if (state === 0) continue;
       const origin = this.#origin[state] ?? 0;
       const parent = origin >>> 8;
       const fail = parent === 0 ? 0 : this.step(this.#fail[parent] ?? 0, origin & 0xff);
@@ -79,6 +78,23 @@ class Trie implements Automaton {
       this.#matches[state] = this.#matches[fail] ?? 0;
       this.#labels[state] = this.#labels[fail] ?? 0;
     }
+  }
+
+  /** All states, the shallow ones first. Counted, not compared: there are tens of thousands, and they are sorted often. */
+  #byDepth(): Int32Array {
+    const depths = this.#depths.subarray(0, this.#count);
+    const next = new Int32Array(depths.reduce((deepest, depth) => Math.max(deepest, depth), 0) + 2);
+    for (const depth of depths) next[depth + 1] = (next[depth + 1] ?? 0) + 1;
+    for (let depth = 1; depth < next.length; depth++)
+      next[depth] = (next[depth] ?? 0) + (next[depth - 1] ?? 0);
+    const order = new Int32Array(this.#count);
+    for (let state = 0; state < this.#count; state++) {
+      const depth = depths[state] ?? 0;
+      const place = next[depth] ?? 0;
+      order[place] = state;
+      next[depth] = place + 1;
+    }
+    return order;
   }
 
   step(from: number, byte: number): number {

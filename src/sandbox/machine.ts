@@ -33,6 +33,8 @@ export interface MachineOptions {
   readonly script?: SandboxScript;
   /** Ends this process at once. */
   readonly die?: () => never;
+  /** This process gets a SIGINT. */
+  readonly interrupt?: () => void;
   readonly isBusy?: () => boolean;
   readonly beforeJump?: (ms: number) => Promise<void>;
 }
@@ -110,6 +112,7 @@ export function startMachine(options: MachineOptions): Machine {
   const script = followScript(options.script ?? {}, (strike) => {
     perform({ do: 'strike', strike });
     if (strike.what === 'die') options.die?.();
+    if (strike.what === 'interrupt') for (let times = 0; times < strike.times; times++) options.interrupt?.();
   });
   return {
     world,

@@ -46,6 +46,8 @@ export interface SandboxOptions {
   readonly script?: SandboxScript;
   /** Ends this process at once, where the script says so. */
   readonly die?: () => never;
+  /** Interrupts this process, where the script says so. */
+  readonly interrupt?: () => void;
   /** Awaited before virtual time jumps over `ms`, so that a human can watch it pass. */
   readonly beforeJump?: (ms: number) => Promise<void>;
   /** Is work under way that virtual time must wait for? Pending requests of this process unless given. */
@@ -89,6 +91,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
     world: worldOptions(options),
     ...(options.script === undefined ? {} : { script: options.script }),
     ...(options.die === undefined ? {} : { die: options.die }),
+    ...(options.interrupt === undefined ? {} : { interrupt: options.interrupt }),
     ...(options.isBusy === undefined ? {} : { isBusy: options.isBusy }),
     ...(options.beforeJump === undefined ? {} : { beforeJump: options.beforeJump }),
   });

@@ -32,6 +32,8 @@ export type StrikeTarget =
 export type Strike =
   /** This process ends at once, as by `kill -9`. */
   | { readonly what: 'die' }
+  /** Somebody presses Ctrl-C so many times. */
+  | { readonly what: 'interrupt'; readonly times: number }
   /** A container ends and is started again; `gone`: its pod is deleted without grace. */
   | { readonly what: 'kill-pod'; readonly of: StrikeTarget; readonly at?: number; readonly gone?: boolean }
   /** Sealed until somebody unseals it, or for so long. */
@@ -194,6 +196,8 @@ function happened(world: World, strike: Strike): string | undefined {
   switch (strike.what) {
     case 'die':
       return 'die';
+    case 'interrupt':
+      return `interrupt ${strike.times}`;
     case 'kill-pod':
       return kill(world, strike) ? `kill-pod ${strike.of}` : undefined;
     case 'seal':

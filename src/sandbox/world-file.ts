@@ -107,6 +107,7 @@ export function openWorldFile(folder: string): OpenedWorldFile {
   const descriptor = openSync(file, 'a', 0o600);
   if (torn !== undefined) ftruncateSync(descriptor, torn);
   let failure: unknown;
+  let closed = false;
   return {
     records,
     file: {
@@ -125,7 +126,16 @@ export function openWorldFile(folder: string): OpenedWorldFile {
           throw failure;
         }
       },
-      close: () => closeSync(descriptor),
+      close: () => {
+        if (closed) return;
+        closed = true;
+        // Whoever still works in this world must not write into what gets the descriptor next.
+        failure ??= new SandboxError(
+          `The sandbox cannot write its world to ${file} any more: it is closed.`,
+          'Nothing more happens in it until the run is continued.',
+        );
+        closeSync(descriptor);
+      },
     },
   };
 }

@@ -4,6 +4,7 @@ import path from 'node:path';
 import { type Counted, countOf, type Ended, judgeRun, runFolderOf, runProcess } from './chaos-run.ts';
 import { drawNext, drawRun, kindOf, kinds } from './draw.ts';
 import type { Verdict } from './jobs.ts';
+import { readJournal } from './journal.ts';
 import { backUp, bringBack, rotateAgain } from './other-runs.ts';
 import { buildWorker, type Lane, openLane } from './pool.ts';
 import { createDraw } from './random.ts';
@@ -73,6 +74,16 @@ async function countRuns(lane: Lane, folder: string): Promise<ReadonlyMap<number
   return counted;
 }
 
+/** The journal's last word is the exit code of the process that wrote it. */
+function saidOtherwise(folder: string, { verb, code }: Ended): readonly string[] {
+  const runFolder = runFolderOf(folder);
+  if (code === undefined || runFolder === undefined) return [];
+  const last = readJournal(runFolder).findLast(({ type }) => type === 'run-finished');
+  return last === undefined || last.exitCode === code
+    ? []
+    : [`${verb} ended with ${code}, and the journal says ${JSON.stringify(last.exitCode)}`];
+}
+
 /** Draws one run, lets it happen to its end, and judges the world that it leaves. */
 export async function chaosRun(lane: Lane, number: number, setting: Setting): Promise<void> {
   const { tally } = setting;
@@ -96,6 +107,7 @@ export async function chaosRun(lane: Lane, number: number, setting: Setting): Pr
       const last: Ended = await runProcess(begun, next, ended.length + 1);
       story.push(`${JSON.stringify(next)} → ${say(last)}`, ...last.stderr.split('\n').slice(-6));
       ended.push(last);
+      problems.push(...saidOtherwise(folder, last));
       if (last.code === undefined && next.killAt !== undefined) kills += 1;
       next = drawNext(draw, { code: last.code, verb: last.verb, number: ended.length }, counted(essReplicas));
     }

@@ -8,8 +8,8 @@ import type { Lane } from './pool.ts';
 export interface Process {
   readonly verb: 'exec' | 'resume' | 'rollback';
   readonly strikes?: SandboxScript['strikes'];
-  /** Virtual milliseconds that pass before it. */
-  readonly after?: number;
+  /** Virtual milliseconds that pass before it, after somebody mended what was broken or not. */
+  readonly waits?: { readonly ms: number; readonly mend: boolean };
   /** Kill at this point before or after a journal append. */
   readonly killAt?: number;
 }
@@ -49,9 +49,9 @@ export function where({ seed, from }: Pick<ChaosRun, 'seed' | 'from'>): readonly
 /** Runs one process of a run: the real command, in its own home. */
 export async function runProcess(run: ChaosRun, given: Process, number: number): Promise<Ended> {
   const { folder, seed, world, lane } = run;
-  const left = given.after === undefined ? undefined : runFolderOf(folder);
-  if (left !== undefined && given.after !== undefined)
-    await lane.wait({ runFolder: left, seed, ms: given.after });
+  const left = given.waits === undefined ? undefined : runFolderOf(folder);
+  if (left !== undefined && given.waits !== undefined)
+    await lane.wait({ runFolder: left, seed, ...given.waits });
   mkdirSync(folder, { recursive: true });
   const file = path.join(folder, `script-${number}.json`);
   const begins = given.verb === 'exec' && run.from === undefined;

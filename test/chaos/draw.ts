@@ -59,6 +59,13 @@ export const faults: readonly Fault[] = [
       strike: (draw) => ({ what: 'seal', of, ...(draw.chance(0.2) ? {} : { for: spell(draw) }) }),
     }),
   ),
+  ...[1, 2, 3].map(
+    (times): Fault => ({
+      name: `interrupt ${times}`,
+      when: 'any',
+      strike: () => ({ what: 'interrupt', times }),
+    }),
+  ),
   { name: 'step-down', when: 'any', strike: () => ({ what: 'step-down' }) },
   stopped(1),
   stopped(2),
@@ -173,14 +180,13 @@ export function drawNext(
   if (code === 0 && (verb === 'rollback' || !draw.chance(0.15))) return undefined;
   if (number >= 6) return undefined;
   const back = code === 0 || verb === 'rollback' || number >= 4 || draw.chance(number >= 3 ? 0.7 : 0.4);
-  const after = draw.chance(0.6) ? { after: spell(draw) } : {};
-  const next: Process = { verb: back ? 'rollback' : 'resume', ...after };
-  const mended = { after: 1, strike: { what: 'mend' } } as const;
-  if (number >= 3) return { ...next, strikes: [mended] };
+  // In the end somebody mends everything, and nothing strikes any more.
+  if (number >= 3) return { verb: back ? 'rollback' : 'resume', waits: { ms: 10 * MINUTE, mend: true } };
+  const waits = { ms: spell(draw), mend: draw.chance(0.7) };
+  const next: Process = { verb: back ? 'rollback' : 'resume', ...(draw.chance(0.7) ? { waits } : {}) };
   const again = draw.chance(0.35) ? kill(draw, counted, draw.chance(0.5) ? 'append' : 'call') : {};
   const fault = draw.chance(0.25) ? draw.pick(faults.filter(({ when }) => when === 'any')) : undefined;
   const strikes = [
-    ...(draw.chance(0.7) ? [mended] : []),
     ...(fault === undefined ? [] : [{ after: momentOf(draw, counted, 'any'), strike: fault.strike(draw) }]),
     ...(again.strikes ?? []),
   ];

@@ -8,8 +8,16 @@ export type Job =
       readonly env: Readonly<Record<string, string>>;
     }
   | JudgeJob
-  /** Virtual time passes in the world of a run that nobody works on. */
-  | { readonly do: 'wait'; readonly runFolder: string; readonly seed: number; readonly ms: number };
+  | WaitJob;
+
+/** Virtual time passes in the world of a run that nobody works on; `mend`: somebody brings back what was sealed or stopped. */
+export interface WaitJob {
+  readonly do: 'wait';
+  readonly runFolder: string;
+  readonly seed: number;
+  readonly ms: number;
+  readonly mend: boolean;
+}
 
 export interface JudgeJob {
   readonly do: 'judge';

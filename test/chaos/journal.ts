@@ -46,6 +46,7 @@ interface Given {
   readonly code: number | undefined;
   readonly versions: readonly DocumentKeys[];
   readonly world: string;
+  readonly struck: readonly string[];
 }
 
 /** Steps that write the document, and what a version must hold that one of them says it wrote. */
@@ -65,7 +66,7 @@ function claimProblems(records: readonly Recorded[], versions: readonly Document
 /** Does the journal tell what the world went through? */
 export function journalProblems(
   runFolder: string,
-  { code, versions, world }: Given,
+  { code, versions, world, struck }: Given,
 ): { readonly problems: readonly string[]; readonly kid: string | undefined } {
   const records = readJournal(runFolder);
   const finished = records.findLast(({ type }) => type === 'run-finished');
@@ -83,6 +84,11 @@ export function journalProblems(
     happened.indexOf(`bao ${DOCUMENT}`, destroyed) !== -1
   )
     problems.push('the document was written after somebody else had destroyed it');
+  const unguarded = happened.slice(0, guarded === -1 ? undefined : guarded);
+  const careless = unguarded.filter((what) => /^strike (?:migrations|write-document)$/.test(what)).length;
+  const written = struck.filter((what) => /^(?:migrations|write-document blind) written$/.test(what)).length;
+  if (written > careless)
+    problems.push('the document was written without check-and-set after that was refused');
   const intents = records.filter(
     ({ type, id }) => type === 'intended' && /^(?:publish|activate)$/.test(String(id)),
   );

@@ -67,7 +67,12 @@ function outcomeProblems(sandbox: Sandbox, { code, kid, first, now }: Outcome): 
   if (wanted === undefined) return ['exit 0, and the journal names no kid'];
   if (fronts.some((front) => front !== wanted))
     return [`exit ${code}, and ${wanted} is not in front everywhere: ${fronts.join(', ')}`];
-  return code === 0 ? notUnder(sandbox, wanted).map((each) => `exit 0: ${each}`) : [];
+  const behind = sandbox.inspect
+    .loaded()
+    .filter(({ current }) => current !== wanted)
+    .map(({ pod, current }) => `exit ${code}, and ${pod} encrypts with ${current}, not with ${wanted}`);
+  const over = [0, 4, 5].includes(code ?? -1) ? behind : [];
+  return [...over, ...(code === 0 ? notUnder(sandbox, wanted).map((each) => `exit 0: ${each}`) : [])];
 }
 
 /** Compares the world that a run left with everything that was ever promised in it. */
@@ -78,7 +83,9 @@ export async function judge(job: JudgeJob): Promise<Verdict> {
   try {
     await settle(sandbox);
     const { inspect } = sandbox;
-    const versions = inspect.documentVersions().map(({ version, data }) => readDocument(version, data));
+    const kept = inspect.documentVersions().map(({ version, data }) => readDocument(version, data));
+    // What somebody else's write threw away besides keys, no backup of the keys brings back.
+    const versions = mended ? kept.map((document) => ({ ...document, notes: [] })) : kept;
     const [first] = versions;
     const now = versions.at(-1);
     if (first === undefined || now === undefined) throw new Error('the document is gone');
@@ -86,7 +93,12 @@ export async function judge(job: JudgeJob): Promise<Verdict> {
     const lost = lostSince(versions, now, mayBeWithdrawn(versions, used));
     const struck = inspect.struck();
     const destroyed = !mended && lost.length > 0 && struck.includes('migrations written');
-    const { problems: journal, kid } = journalProblems(runFolder, { code, versions, world: left });
+    const { problems: journal, kid } = journalProblems(runFolder, {
+      code,
+      versions,
+      world: left,
+      struck,
+    });
     const rows = inspect.everyRowKept();
     const verified = verifyRun(path.dirname(runFolder), path.basename(runFolder)).problems;
     return {

@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { build } from 'esbuild';
-import type { Job, JudgeJob, ProgramAnswer, Verdict } from './jobs.ts';
+import { exitCodes } from '../../src/exit-code.ts';
+import type { Job, JudgeJob, ProgramAnswer, Verdict, WaitJob } from './jobs.ts';
 
 const root = path.dirname(path.dirname(import.meta.dirname));
 
@@ -34,7 +35,7 @@ export interface Lane {
   /** Undefined: it was killed. */
   program(job: Omit<Extract<Job, { do: 'program' }>, 'do'>): Promise<ProgramAnswer | undefined>;
   judge(job: Omit<JudgeJob, 'do'>): Promise<Verdict>;
-  wait(job: Omit<Extract<Job, { do: 'wait' }>, 'do'>): Promise<void>;
+  wait(job: Omit<WaitJob, 'do'>): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -72,7 +73,15 @@ export function openLane(file: string): Lane {
     });
   };
   return {
-    program: (job) => ask({ do: 'program', ...job }) as Promise<ProgramAnswer | undefined>,
+    program: async (job) => {
+      const answer = (await ask({ do: 'program', ...job })) as ProgramAnswer | undefined;
+      if (answer?.code === exitCodes.interrupted) {
+        // The process of an interrupted program ends with it, whatever it was still doing.
+        await worker.terminate();
+        worker = start();
+      }
+      return answer;
+    },
     judge: async (job) => {
       const verdict = (await ask({ do: 'judge', ...job })) as Verdict | undefined;
       if (verdict === undefined) throw new Error('the judge was killed');

@@ -4,7 +4,8 @@ import { runCommandLine } from '../../src/commands/command-line.ts';
 import { createRedactor } from '../../src/engine/redactor.ts';
 import { createStreams } from '../../src/output/streams.ts';
 import { openSandbox } from '../../src/sandbox/open.ts';
-import type { Job, JobAnswer } from './jobs.ts';
+import { kinds } from '../../src/services/kubernetes.ts';
+import type { Job, JobAnswer, WaitJob } from './jobs.ts';
 import { judge } from './judge.ts';
 
 /** Pids that no system gives out: the process of a program that was killed here is dead for everybody who looks. */
@@ -22,6 +23,8 @@ async function program(job: Extract<Job, { do: 'program' }>): Promise<JobAnswer>
     },
   });
   const env = { ...job.env };
+  const own = pid++;
+  const handlers = new Set<Parameters<Environment['onSignal']>[0]>();
   const environment: Environment = {
     env,
     cwd: job.folder,
@@ -29,7 +32,7 @@ async function program(job: Extract<Job, { do: 'program' }>): Promise<JobAnswer>
     osUser: 'chaos',
     uid: process.geteuid?.() ?? -1,
     host: 'chaos',
-    pid: pid++,
+    pid: own,
     packageRoot,
     version: '0.0.0-chaos',
     streams: createStreams({
@@ -42,8 +45,18 @@ async function program(job: Extract<Job, { do: 'program' }>): Promise<JobAnswer>
     stderrIsTty: false,
     stdinIsTty: false,
     redact: redactor,
-    onSignal: () => () => undefined,
-    kill: () => false,
+    onSignal: (handler) => {
+      handlers.add(handler);
+      return () => handlers.delete(handler);
+    },
+    // As a real one, it is heard of between two turns of the event loop.
+    kill: (whom, signal) => {
+      if (whom === own)
+        setImmediate(() => {
+          for (const handler of [...handlers]) handler(signal as 'SIGINT');
+        });
+      return whom === own;
+    },
     // Ends this thread before its next instruction, whatever it was doing.
     die: () => process.exit(137),
     takeEnv: (name) => env[name],
@@ -52,8 +65,10 @@ async function program(job: Extract<Job, { do: 'program' }>): Promise<JobAnswer>
   return { code, ...text };
 }
 
-async function wait({ runFolder, seed, ms }: Extract<Job, { do: 'wait' }>): Promise<undefined> {
-  const sandbox = openSandbox({ dir: runFolder, seed });
+async function wait({ runFolder, seed, ms, mend }: WaitJob): Promise<undefined> {
+  const strikes = mend ? [{ after: 1, strike: { what: 'mend' } as const }] : [];
+  const sandbox = openSandbox({ dir: runFolder, seed, script: { strikes } });
+  await sandbox.services.kubernetes.list(kinds.pods, { namespace: 'ess' });
   await sandbox.services.clock.sleep(ms, new AbortController().signal);
   sandbox.close();
 }

@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  cpSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -160,6 +170,18 @@ describe('the world outlives its process', () => {
     const second = openSandbox({ seed: 3, dir: copy });
     await second.services.clock.sleep(5_000, never);
     expect(second.services.clock.now() - first.services.clock.now()).toBe(5_000);
+  });
+
+  test('nothing is written into a world that was closed, whoever has its descriptor now', async () => {
+    const dir = folder();
+    const sandbox = openSandbox({ dir, seed: 1 });
+    sandbox.close();
+    const other = path.join(dir, 'other');
+    const descriptor = openSync(other, 'w');
+    expect(() => sandbox.control.compact()).toThrow(/it is closed/);
+    sandbox.close();
+    closeSync(descriptor);
+    expect(readFileSync(other, 'utf8')).toBe('');
   });
 
   test('a full disk stops the sandbox, with the reason', async () => {
