@@ -3,11 +3,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Sandbox } from '../../src/sandbox/open.ts';
-import { documentOf, encoded, jwk, newer, setOf } from '../sandbox/keys-rig.ts';
 import { pass } from '../sandbox/rig.ts';
 import { canaryScanner, secretKey } from './canaries.ts';
 import { brokenPromises, type KeysOfWorld, keysOf, lookAt, prepareWorld } from './key-world.ts';
+import { rotateByTheBook } from './key-worlds.ts';
 import { createRig, type Finished, type Rig } from './rig.ts';
+import { bao, document } from './spoil.ts';
 import { filesBelow } from './state.ts';
 
 const MINUTE = 60_000;
@@ -164,27 +165,13 @@ describe('mek-rotation', () => {
   );
 });
 
-/** What the published procedure does: a new key in front of `keys`, and the whole of `keys` written over `private_jwks`. */
-function rotateByTheBook(sandbox: Sandbox, kid: string): void {
-  const keys = encoded([jwk(kid, 7), ...setOf(documentOf(sandbox), 'keys')]);
-  const written = sandbox.control.editKv({
-    data: {
-      keys,
-      private_jwks: keys,
-      current_kid: kid,
-      jwe_mapping: JSON.stringify({ payload_jwe_kid: kid }),
-    },
-  });
-  expect(written).toHaveProperty('version');
-}
-
 describe('after a rotation by the published procedure', () => {
   test('an audit names the damage, no rotation begins on it, the repair brings every API key back', async () => {
     let before: KeysOfWorld | undefined;
     const world = await prepareWorld(async (sandbox) => {
       use(sandbox);
       before = keysOf(sandbox);
-      rotateByTheBook(sandbox, newer[0]);
+      rotateByTheBook(sandbox);
       await pass(sandbox, 20 * MINUTE);
     });
     const lost = before?.privateJwks.keys().next().value ?? '';
@@ -250,32 +237,51 @@ describe('mek-retire', () => {
 });
 
 describe('mek-restore-from-backup', () => {
-  test('brings back what a blind write of the migrations Job took away', async () => {
+  test('brings back what a blind write took away, or a document that is gone, and undeletes nothing', async () => {
     const world = await prepareWorld(use);
     const before = lookAt(world, keysOf);
     const rig = createRig();
     const saved = await inWorld(rig, world, ['exec', 'backup-openbao']);
     expect(saved.code, saved.stderr).toBe(0);
-    const { backup } = outputsOf(newestRun(rig));
-    const overwritten = await prepareWorld(
-      async (sandbox) => {
-        expect(sandbox.control.runMigrationsJob({ misbehaving: true })).toMatchObject({ wrote: true });
-        await pass(sandbox, 20 * MINUTE);
-      },
-      { from: newestRun(rig) },
-    );
+    const savedIn = newestRun(rig);
+    const args = ['mek-restore-from-backup', '--input', `file=${outputsOf(savedIn).backup}`];
+    const worldAfter = (change: (sandbox: Sandbox) => unknown) =>
+      prepareWorld(
+        async (sandbox) => {
+          await change(sandbox);
+          await pass(sandbox, 20 * MINUTE);
+        },
+        { from: savedIn },
+      );
+
+    const overwritten = await worldAfter(({ control }) => {
+      expect(control.runMigrationsJob({ misbehaving: true })).toMatchObject({ wrote: true });
+    });
     expect(lookAt(overwritten, brokenPromises)).not.toEqual([]);
     const audit = await inWorld(rig, overwritten, ['exec', 'mek-audit']);
     expect(audit.code, audit.stderr).toBe(1);
-    const args = ['mek-restore-from-backup', '--input', `file=${backup}`];
     const plan = await inWorld(rig, overwritten, ['plan', ...args]);
     expect(plan.code, plan.stderr).toBe(0);
     expect(plan.stdout).toContain(before.current);
     const restored = await inWorld(rig, overwritten, ['exec', ...args, '--yes']);
     expect(restored.code, restored.stderr).toBe(0);
-    const folder = newestRun(rig);
-    expectKept(before, lookAt(folder, keysOf));
-    expectKept(lookAt(overwritten, keysOf), lookAt(folder, keysOf));
-    expect(lookAt(folder, brokenPromises)).toEqual([]);
+    const merged = newestRun(rig);
+    expectKept(before, lookAt(merged, keysOf));
+    expectKept(lookAt(overwritten, keysOf), lookAt(merged, keysOf));
+    expect(lookAt(merged, brokenPromises)).toEqual([]);
+
+    const gone = await worldAfter((sandbox) =>
+      bao(sandbox, `DELETE ${document.replace('/data/', '/metadata/')}`),
+    );
+    const written = await inWorld(rig, gone, ['exec', ...args, '--yes']);
+    expect(written.code, written.stderr).toBe(0);
+    const { version: _, ...keys } = lookAt(newestRun(rig), keysOf);
+    expect(keys).toEqual({ current: before.current, keys: before.keys, privateJwks: before.privateJwks });
+    expect(lookAt(newestRun(rig), brokenPromises)).toEqual([]);
+
+    const deleted = await worldAfter((sandbox) => bao(sandbox, `DELETE ${document}`));
+    const refused = await inWorld(rig, deleted, ['exec', ...args, '--yes']);
+    expect(refused.stderr).toContain('bao kv undelete');
+    expect(refused.code, refused.stderr).toBe(4);
   });
 });

@@ -2,11 +2,12 @@ import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openSandbox, type Sandbox } from '../../src/sandbox/open.ts';
-import { activateKey, appendKey, documentOf, encoded, jwk, newer, setOf } from '../sandbox/keys-rig.ts';
+import { documentOf } from '../sandbox/keys-rig.ts';
 import { pass } from '../sandbox/rig.ts';
 import { type Canary, canaryScanner, secretText } from './canaries.ts';
 import { canariesOf, canariesOfDocument, leaksIn, placesOf } from './key-canaries.ts';
 import { prepareWorld, seed } from './key-world.ts';
+import { addUnusedKey, leaveUnfinished, otherKid, rotateByTheBook } from './key-worlds.ts';
 import { watchProcesses } from './processes.ts';
 import { createRig, type Finished, type Rig } from './rig.ts';
 
@@ -36,23 +37,11 @@ function use({ control }: Sandbox): readonly Canary[] {
   ];
 }
 
-function rotateByTheBook(sandbox: Sandbox): void {
-  const [kid] = newer;
-  const keys = encoded([jwk(kid, 7), ...setOf(documentOf(sandbox), 'keys')]);
-  const jwe_mapping = JSON.stringify({ payload_jwe_kid: kid });
-  sandbox.control.editKv({ data: { keys, private_jwks: keys, current_kid: kid, jwe_mapping } });
-}
-
 const changes: Readonly<Record<string, (sandbox: Sandbox) => void>> = {
   used: () => undefined,
-  /** A key is active that no namespace key is under yet. */
-  unfinished: (sandbox) => {
-    appendKey(sandbox, newer[0], 7);
-    activateKey(sandbox, newer[0]);
-  },
+  unfinished: leaveUnfinished,
   damaged: rotateByTheBook,
-  /** A key that nothing was ever encrypted with. */
-  retirable: (sandbox) => appendKey(sandbox, newer[0], 7),
+  retirable: addUnusedKey,
 };
 
 beforeAll(async () => {
@@ -146,7 +135,7 @@ const scenarios: readonly Scenario[] = [
   { name: 'nek-rotation', world: 'used', output: 'json' },
   { name: 'mek-audit', world: 'damaged', output: 'plain', codes: [4, 1] },
   { name: 'mek-repair-private-jwks', world: 'damaged', output: 'json' },
-  { name: 'mek-retire', world: 'retirable', output: 'plain', inputs: [`kid=${newer[0]}`] },
+  { name: 'mek-retire', world: 'retirable', output: 'plain', inputs: [`kid=${otherKid}`] },
 ];
 
 function argsOf({ name, inputs = [] }: Pick<Scenario, 'name' | 'inputs'>, world: string): readonly string[] {
