@@ -84,6 +84,7 @@ describe('imports', () => {
     const contracts = [
       'clock',
       'files',
+      'helm',
       'http',
       'inventory',
       'kubernetes',

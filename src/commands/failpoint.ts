@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import type { SandboxScript } from '../sandbox/script.ts';
 import type { Environment } from './command.ts';
 
 /**
@@ -12,4 +14,11 @@ export function failpoint(environment: Pick<Environment, 'env' | 'die'>): (name:
     count++;
     if (wanted === name || wanted === String(count)) environment.die();
   };
+}
+
+/** For chaos tests: what `RUNBOOK_SANDBOX_SCRIPT` names says how a simulated world is made and what strikes it when. */
+export function sandboxScript(environment: Pick<Environment, 'env'>): SandboxScript | undefined {
+  const file = environment.env.RUNBOOK_SANDBOX_SCRIPT;
+  if (file === undefined || file === '') return undefined;
+  return JSON.parse(readFileSync(file, 'utf8')) as SandboxScript;
 }

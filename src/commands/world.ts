@@ -6,6 +6,7 @@ import type { Prompt } from '../services/prompt.ts';
 import { readOnly } from '../services/read-only.ts';
 import type { ReadServices, Services } from '../services/services.ts';
 import { CommandError, type Environment, type OptionSpec, type Options, UsageError } from './command.ts';
+import { sandboxScript } from './failpoint.ts';
 
 /** The outside world that one command works with: real, or simulated. */
 export interface CommandWorld {
@@ -80,6 +81,7 @@ type WantedSandbox = NonNullable<Plan['sandbox']> & { readonly dir: string | und
 async function openSimulated(
   wanted: WantedSandbox,
   inventory: readonly InventoryService[],
+  environment: Pick<Environment, 'env' | 'die'>,
 ): Promise<Sandbox> {
   const [{ openSandbox }, { parseFault }, { SandboxError }] = await Promise.all([
     import('../sandbox/open.ts'),
@@ -97,8 +99,24 @@ async function openSimulated(
     () => wanted.faults.map(parseFault),
     (message, hint) => new UsageError(message, hint),
   );
+  const script = sandboxScript(environment);
+  // A plan is made in a world of its own, which nothing strikes.
+  const { strikes = [], ...rest } = script ?? {};
   return explained(
-    () => openSandbox({ dir: wanted.dir, from: wanted.from, seed: wanted.seed, faults, inventory }),
+    () =>
+      openSandbox({
+        dir: wanted.dir,
+        from: wanted.from,
+        seed: wanted.seed,
+        faults,
+        inventory,
+        ...(script === undefined
+          ? {}
+          : {
+              script: wanted.dir === undefined ? rest : { ...rest, strikes },
+              die: () => environment.die(),
+            }),
+      }),
     (message, hint) => new CommandError(exitCodes.journal, message, hint),
   );
 }
@@ -117,7 +135,7 @@ export async function openWorld(
   const interactive = isInteractive(environment);
   const { createTerminalPrompt } = await import('../services/prompt-terminal.ts');
   if (wanted !== undefined) {
-    const sandbox = await openSimulated(wanted, entries);
+    const sandbox = await openSimulated(wanted, entries, environment);
     return {
       services: sandbox.services,
       readServices: readOnly(sandbox.services),

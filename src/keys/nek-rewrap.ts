@@ -36,13 +36,15 @@ export interface RewrapHow {
   readonly kid: string;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** What a new row says of when it was made, if no row of the key is newer: `now` unless told otherwise. */
+  readonly dated?: number;
   /** Re-wrap from the row that ESS selects even though newer, damaged rows lie above it. Otherwise they are an anomaly. */
   readonly passOver?: boolean;
 }
 
 /**
  * What the rows of one (namespace, kid) need. `row` has the status `PENDING_REENCRYPTION`, an `encrypted_at` of
- * max(now, newest of that kid + 1) ms and an unchanged `created_at`, and was opened again and compared before it is given out.
+ * max(dated, newest of that kid + 1) ms and an unchanged `created_at`, and was opened again and compared before it is given out.
  */
 export function planRewrap(rows: readonly StoredNek[], how: RewrapHow): RewrapPlan {
   const selection = selectRow(rows, how.document);
@@ -130,7 +132,7 @@ function finishPending({ nek, row, pending, damaged }: Selected, how: RewrapHow)
 function rewrap({ nek, row }: Selected, newest: number, how: RewrapHow): RewrapPlan {
   const { namespace, kid, createdAt } = row;
   if (createdAt === null) return anomaly('column-missing', row.encryptedAt);
-  const encryptedAt = Math.max(Math.floor(how.now), newest + 1);
+  const encryptedAt = Math.max(Math.floor(how.dated ?? how.now), newest + 1);
   const wrapped = wrapNek(nek, { document: how.document, kid: how.kid, namespace, createdAt, encryptedAt });
   if (!wrapped.ok) return anomaly(wrapped.reason);
   const encryptedKey = wrapped.jwe;

@@ -29,6 +29,7 @@ const WITH_GENERATION = new Set([
   'ReplicaSet',
   'StatefulSet',
   'DaemonSet',
+  'Job',
   'HorizontalPodAutoscaler',
   'PodDisruptionBudget',
   'Gateway',

@@ -1,6 +1,7 @@
 import { startControllers } from './controllers/dispatch.ts';
 import { startKubelet } from './kubelet/kubelet.ts';
 import { startScheduler } from './kubelet/scheduler.ts';
+import { type Load, startLoad } from './load.ts';
 import { createCassandra } from './nek-store/state.ts';
 import { Random } from './random.ts';
 import { AGE, seedCluster } from './seed/cluster.ts';
@@ -13,6 +14,12 @@ export interface WorldOptions {
   readonly nvcaOperator?: boolean;
   /** Namespace keys: 50 in each of 40 namespaces unless told otherwise. */
   readonly neks?: { readonly namespaces: number; readonly each: number };
+  /** Pods of ESS: one unless told otherwise. */
+  readonly essReplicas?: number;
+  /** Master keys of earlier rotations that the document still holds: none unless told otherwise. */
+  readonly earlierKeys?: number;
+  /** Clients that use the control plane meanwhile: none unless told otherwise. */
+  readonly load?: Load;
 }
 
 const FIRST_EPOCH = Date.UTC(2026, 0, 5, 9, 0, 0);
@@ -43,10 +50,17 @@ export function buildWorld(seed: number, options: WorldOptions): World {
     denials: [],
     troubles: [],
     unreachableUntil: 0,
+    struck: [],
+    load: undefined,
   };
   startControllers(world);
   startScheduler(world);
   startKubelet(world);
-  seedCluster(world, { nvcaOperator: options.nvcaOperator ?? true });
+  seedCluster(world, {
+    nvcaOperator: options.nvcaOperator ?? true,
+    essReplicas: options.essReplicas ?? 1,
+    earlierKeys: options.earlierKeys ?? 0,
+  });
+  if (options.load !== undefined) startLoad(world, options.load);
   return world;
 }

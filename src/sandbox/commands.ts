@@ -73,7 +73,9 @@ function perform(world: World, command: Command): unknown {
       return world.troubles.push({ ...command.trouble });
     case 'troubled': {
       const trouble = world.troubles[command.index];
-      if (trouble !== undefined) trouble.times -= 1;
+      if (trouble === undefined) return undefined;
+      trouble.times -= 1;
+      world.struck.push(`lose ${trouble.verb ?? 'call'} ${trouble.applied ? 'lost' : 'not-done'}`);
       return undefined;
     }
     case 'outage':

@@ -58,6 +58,7 @@ export function permit(
 /** Refuses while the API server is away. */
 export function requireServer(machine: Machine, place: CallPlace): void {
   machine.clock.touch();
+  machine.called();
   if (machine.clock.now() < machine.world.unreachableUntil)
     throw transportError(place, { server: SERVER, cause: broken('ECONNREFUSED'), sent: false });
 }

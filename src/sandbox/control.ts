@@ -1,3 +1,4 @@
+import type { HelmClients } from './helm/service.ts';
 import type { Machine } from './machine.ts';
 import type { Denial, Trouble } from './world.ts';
 
@@ -17,6 +18,8 @@ export interface SandboxControl {
   compact(): void;
   /** Seals an OpenBao server. */
   seal(namespace: string, pod: string): void;
+  /** Kills the Helm clients that are at work: what they have not done yet is never done. */
+  killHelm(): void;
   /** Ends a container with an exit code. */
   kill(container: {
     readonly namespace: string;
@@ -26,7 +29,7 @@ export interface SandboxControl {
   }): void;
 }
 
-export function sandboxControl(machine: Machine): SandboxControl {
+export function sandboxControl(machine: Machine, helmClients: HelmClients): SandboxControl {
   return {
     deny: (denial) => void machine.perform({ do: 'deny', denial }),
     allow: () => void machine.perform({ do: 'allow' }),
@@ -37,6 +40,9 @@ export function sandboxControl(machine: Machine): SandboxControl {
     outage: (ms) => void machine.perform({ do: 'outage', until: machine.clock.now() + ms }),
     compact: () => void machine.perform({ do: 'compact' }),
     seal: (namespace, pod) => void machine.perform({ do: 'seal', namespace, pod }),
+    killHelm: () => {
+      for (const client of helmClients.values()) client.abort();
+    },
     kill: ({ code = 137, ...rest }) => void machine.perform({ do: 'kill', ...rest, code }),
   };
 }

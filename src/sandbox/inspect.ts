@@ -7,9 +7,10 @@ import { consumersOf } from './consumers/running.ts';
 import type { Consumer, ConsumerKind, KeySet } from './consumers/state.ts';
 import { headerOf, openDirect } from './crypto/jwe.ts';
 import { MEK_PATH } from './mek/seed.ts';
-import { readSecret, readStored } from './mek/stored.ts';
-import { rowsOf } from './nek-store/rows.ts';
+import { BAO_NAMESPACE, readSecret, readStored } from './mek/stored.ts';
+import { rowsOf, rowTold } from './nek-store/rows.ts';
 import { apiKeysOf, namespacesOf, partitionOf, secretsOf } from './nek-store/tables.ts';
+import { kvPeek } from './openbao/kv.ts';
 import type { World } from './world.ts';
 
 /** What was promised to clients, and whether it holds. */
@@ -39,6 +40,17 @@ export interface SandboxInspect {
     readonly mount: string;
     readonly path: string;
   }): { readonly version: number; readonly data: Readonly<Record<string, unknown>> } | undefined;
+  /** Every version of the MEK document that is still kept, oldest first. */
+  documentVersions(): readonly {
+    readonly version: number;
+    readonly data: Readonly<Record<string, unknown>>;
+  }[];
+  /** Is every row that was ever inserted still there, and but for its status the same? */
+  everyRowKept(): Promised;
+  /** What a script let happen, in order. */
+  struck(): readonly string[];
+  /** What clients of a script's load were refused by services that were ready. */
+  refused(): readonly string[];
   /** What each running service has loaded. */
   loaded(): readonly LoadedKeys[];
   /** Can every secret that was ever acknowledged be read: from each ESS pod as it is, or as if ESS started now? */
@@ -140,6 +152,25 @@ export function sandboxInspect(world: World): SandboxInspect {
       const stored = readSecret(world, at);
       return stored.state === 'found' ? { version: stored.version, data: stored.data } : undefined;
     },
+    documentVersions: () => {
+      const { mount, path } = MEK_PATH;
+      const entry = world.openbao.get(BAO_NAMESPACE)?.mounts.get(mount)?.entries.get(path);
+      return [...(entry?.versions.keys() ?? [])]
+        .sort((a, b) => a - b)
+        .flatMap((version) => kvPeek(world, BAO_NAMESPACE, mount, path, version) ?? []);
+    },
+    everyRowKept: () => {
+      const all = namespacesOf(world).flatMap((name) => rowsIn(world, name));
+      const found = new Map(all.map(rowTold));
+      const told = [...world.cassandra.told.rows];
+      const problems = told.flatMap(([key, row]) => {
+        if (found.get(key) === row) return [];
+        return [`Row ${key} ${found.has(key) ? 'was changed' : 'is gone'}.`];
+      });
+      return { ok: problems.length === 0, checked: told.length, problems };
+    },
+    struck: () => [...world.struck],
+    refused: () => [...(world.load?.refused ?? [])],
     loaded: () =>
       (['ess', 'api-keys', 'nvcf-api'] as const).flatMap((kind) =>
         consumersOf(world, kind).map(({ pod, keys }) => ({

@@ -4,6 +4,7 @@ import { hasPendingRequests } from './busy.ts';
 import { VirtualClock } from './clock.ts';
 import { type Command, commandOf, type Outcome, recordOf, run } from './commands.ts';
 import { createFaultPlan, type Fault, type FaultPlan } from './faults.ts';
+import { followScript, type SandboxScript } from './script.ts';
 import type { World } from './world.ts';
 import { copyWorld, hasWorld, memoryWorldFile, openWorldFile, SandboxError } from './world-file.ts';
 import { createSealer, type Sealer } from './world-seal.ts';
@@ -15,6 +16,8 @@ export interface Machine {
   readonly faults: FaultPlan;
   /** Writes a command down, then does it. */
   perform(command: Command): Outcome;
+  /** A service of this world is about to answer a call. */
+  called(): void;
   close(): void;
 }
 
@@ -27,6 +30,9 @@ export interface MachineOptions {
   readonly faults: readonly Fault[];
   /** Undefined: as the world is, or the usual one. */
   readonly world: WorldOptions | undefined;
+  readonly script?: SandboxScript;
+  /** Ends this process at once. */
+  readonly die?: () => never;
   readonly isBusy?: () => boolean;
   readonly beforeJump?: (ms: number) => Promise<void>;
 }
@@ -37,7 +43,7 @@ const FORMAT = 2;
 const usual: WorldOptions = { nvcaOperator: true };
 
 function header({ seed, world = usual }: MachineOptions): JsonObject {
-  return { sandbox: FORMAT, seed, options: { ...world } };
+  return { sandbox: FORMAT, seed, options: { ...world } as JsonObject };
 }
 
 /** What the world was begun with. */
@@ -62,6 +68,11 @@ function replay(world: World, records: readonly JsonObject[], sealer: Sealer): r
     if (command !== undefined) run(world, command);
   }
   return taken;
+}
+
+function nameOf(command: Command): string {
+  if (command.do === 'bao') return `${command.do} ${command.request.path}`;
+  return command.do === 'call' ? `${command.call.method} ${command.call.path}` : command.do;
 }
 
 /** Builds the world of a seed, or brings back the one that a run's folder holds. */
@@ -91,15 +102,28 @@ export function startMachine(options: MachineOptions): Machine {
     taken,
     record: (index) => file.append({ t: world.timeline.now, fault: index }),
   });
+  const perform = (command: Command): Outcome => {
+    clock.touch();
+    file.append(recordOf(clock.now(), command, sealer));
+    return run(world, command);
+  };
+  const script = followScript(options.script ?? {}, (strike) => {
+    perform({ do: 'strike', strike });
+    if (strike.what === 'die') options.die?.();
+  });
   return {
     world,
     clock,
     faults,
     perform: (command) => {
-      clock.touch();
-      file.append(recordOf(clock.now(), command, sealer));
-      return run(world, command);
+      const outcome = perform(command);
+      script.count(nameOf(command));
+      return outcome;
     },
-    close: () => file.close(),
+    called: () => script.count(),
+    close: () => {
+      script.close();
+      file.close();
+    },
   };
 }

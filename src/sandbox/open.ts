@@ -12,6 +12,7 @@ import type { WorldOptions } from './build-world.ts';
 import { type SandboxControl, sandboxControl } from './control.ts';
 import type { Fault, FaultPlan } from './faults.ts';
 import { sandboxFiles } from './files.ts';
+import { type HelmClients, sandboxHelm } from './helm/service.ts';
 import { sandboxHttp } from './http.ts';
 import { inputsFor } from './inputs.ts';
 import { type SandboxInspect, sandboxInspect } from './inspect.ts';
@@ -21,6 +22,7 @@ import { startMachine } from './machine.ts';
 import { sandboxNekStore } from './nek-store/service.ts';
 import { sandboxOpenBao } from './openbao/service.ts';
 import { heldProcess, sandboxProcess } from './programs.ts';
+import type { SandboxScript } from './script.ts';
 import type { Denial } from './world.ts';
 
 export interface SandboxOptions {
@@ -40,6 +42,10 @@ export interface SandboxOptions {
   readonly nvcaOperator?: boolean;
   /** How many keys ESS has: 50 in each of 40 namespaces unless told otherwise. */
   readonly neks?: { readonly namespaces: number; readonly each: number };
+  /** For tests that disturb a run. */
+  readonly script?: SandboxScript;
+  /** Ends this process at once, where the script says so. */
+  readonly die?: () => never;
   /** Awaited before virtual time jumps over `ms`, so that a human can watch it pass. */
   readonly beforeJump?: (ms: number) => Promise<void>;
   /** Is work under way that virtual time must wait for? Pending requests of this process unless given. */
@@ -64,9 +70,9 @@ export interface Sandbox {
   close(): void;
 }
 
-function worldOptions({ nvcaOperator, neks }: SandboxOptions): WorldOptions | undefined {
-  if (nvcaOperator === undefined && neks === undefined) return undefined;
-  return { nvcaOperator: nvcaOperator ?? true, ...(neks === undefined ? {} : { neks }) };
+function worldOptions({ nvcaOperator, neks, script }: SandboxOptions): WorldOptions | undefined {
+  if (nvcaOperator === undefined && neks === undefined && script?.world === undefined) return undefined;
+  return { nvcaOperator: nvcaOperator ?? true, ...(neks === undefined ? {} : { neks }), ...script?.world };
 }
 
 /**
@@ -81,11 +87,14 @@ export function openSandbox(options: SandboxOptions): Sandbox {
     seed: options.seed,
     faults: options.faults ?? [],
     world: worldOptions(options),
+    ...(options.script === undefined ? {} : { script: options.script }),
+    ...(options.die === undefined ? {} : { die: options.die }),
     ...(options.isBusy === undefined ? {} : { isBusy: options.isBusy }),
     ...(options.beforeJump === undefined ? {} : { beforeJump: options.beforeJump }),
   });
   const { dir, from } = options;
   const files = sandboxFiles({ dir, from }, options.files ?? createFileReader(), machine.faults);
+  const helmClients: HelmClients = new Map();
   const servicesFor = (instance: string | undefined): Services => {
     const caller = { instance, who: OPERATOR };
     const kubernetes = sandboxKubernetes(machine, caller);
@@ -93,6 +102,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
       clock: machine.clock,
       directory: createServiceDirectory(options.inventory ?? [], kubernetes),
       files: files(caller),
+      helm: sandboxHelm(machine, caller, helmClients),
       http: sandboxHttp(machine, kubernetes, caller),
       kubernetes,
       nekStore: sandboxNekStore(machine, kubernetes, caller),
@@ -123,7 +133,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
         text: (question, signal) => held(prompt.text(question, signal)),
       };
     },
-    control: { ...sandboxControl(machine), ...keyControl(machine) },
+    control: { ...sandboxControl(machine, helmClients), ...keyControl(machine) },
     inspect: sandboxInspect(machine.world),
     close: () => machine.close(),
   };

@@ -67,6 +67,7 @@ function nats(world: World, found: Listener, path: string): PodAnswer | undefine
 /** What a pod answers on one of its ports; undefined when the port speaks another protocol. */
 export function answerHttp(machine: Machine, request: PodRequest): PodAnswer | undefined {
   const { world } = machine;
+  machine.called();
   const found = listener(world, request);
   if (found === undefined || OTHER_PROTOCOLS.has(found.portName)) return undefined;
   const { pathname } = new URL(request.url, 'http://pod');

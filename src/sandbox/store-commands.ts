@@ -5,6 +5,7 @@ import { writeSecret } from './mek/stored.ts';
 import { changeRows, type RowChange } from './nek-store/changes.ts';
 import type { CassandraSchema } from './nek-store/state.ts';
 import { startNode, stopNode } from './nek-store/stop.ts';
+import { type Strike, strikeWorld } from './strikes.ts';
 import type { Mishap, World } from './world.ts';
 
 /** Commands about what the stores hold, the services that use it, and how both fail. */
@@ -21,7 +22,8 @@ export type StoreCommand =
   | { readonly do: 'edit-secret'; readonly mount: string; readonly path: string; readonly sealed: string }
   | { readonly do: 'migrations'; readonly misbehaving: boolean }
   | { readonly do: 'end-api-keys'; readonly kid: string }
-  | { readonly do: 'skew'; readonly ms: number };
+  | { readonly do: 'skew'; readonly ms: number }
+  | { readonly do: 'strike'; readonly strike: Strike };
 
 function addValues(world: World, name: string, values: readonly (string | null)[]): void {
   world.cassandra.added.set(name, [...(world.cassandra.added.get(name) ?? []), ...values]);
@@ -46,7 +48,9 @@ export function performStore(world: World, command: StoreCommand): unknown {
       return world.mishaps.push({ ...command.mishap });
     case 'mishap-met': {
       const mishap = world.mishaps[command.index];
-      if (mishap !== undefined) mishap.times -= 1;
+      if (mishap === undefined) return undefined;
+      mishap.times -= 1;
+      world.struck.push(`lose ${mishap.at} ${mishap.how}`);
       return undefined;
     }
     case 'edit-secret': {
@@ -57,6 +61,8 @@ export function performStore(world: World, command: StoreCommand): unknown {
       return runMigrations(world, command.misbehaving);
     case 'end-api-keys':
       return endApiKeys(world, command.kid);
+    case 'strike':
+      return strikeWorld(world, command.strike);
     case 'skew':
       world.baoSkew = command.ms;
       return undefined;

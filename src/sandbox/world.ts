@@ -7,6 +7,17 @@ import type { Random } from './random.ts';
 import type { Store } from './store.ts';
 import type { Timeline } from './timeline.ts';
 
+/** What the clients of a world under load know. */
+export interface LoadState {
+  turn: number;
+  /** Namespace and path of secrets, and API keys. */
+  readonly secrets: string[];
+  readonly apiKeys: string[];
+  /** What was refused although the store answered and a ready pod was asked. */
+  readonly refused: string[];
+  token: string | undefined;
+}
+
 /** A rule that refuses (403); absent fields match anything. */
 export interface Denial {
   readonly verb?: string;
@@ -59,6 +70,9 @@ export interface World {
   readonly troubles: Trouble[];
   /** Outages of the API server end at this time. */
   unreachableUntil: number;
+  /** What struck it, in order, in the words of `strikes.ts`. */
+  readonly struck: string[];
+  load: LoadState | undefined;
 }
 
 /** Time that a controller takes to notice a change, in milliseconds. */

@@ -3,7 +3,7 @@ import type { ClusterIdentity, KubernetesWriter } from './kubernetes.ts';
 import { askWhoAmI, createCanI, readIdentity } from './kubernetes-access.ts';
 import { createCalls } from './kubernetes-calls.ts';
 import { createObjects } from './kubernetes-client.ts';
-import { type KubeconfigOptions, resolveContext } from './kubernetes-config.ts';
+import { type KubeconfigOptions, type ResolvedContext, resolveContext } from './kubernetes-config.ts';
 import { type Connection, createConnection, defaultLimits, type Limits } from './kubernetes-connection.ts';
 import { createCredentials } from './kubernetes-credentials.ts';
 import { createDiscovery } from './kubernetes-discovery.ts';
@@ -15,6 +15,8 @@ import type { ProcessReader } from './process.ts';
 
 export interface KubernetesOptions extends KubeconfigOptions {
   readonly clock: Clock;
+  /** Instead of resolving it: the context that others of the same run work in, too. */
+  readonly resolved?: () => Promise<ResolvedContext>;
   /** Runs credential plugins. */
   readonly process: ProcessReader;
   /** What credential plugins and proxies are configured by. */
@@ -61,7 +63,7 @@ export function createKubernetes(options: KubernetesOptions): KubernetesWriter {
 }
 
 async function connect(options: KubernetesOptions): Promise<KubernetesWriter> {
-  const context = await resolveContext(options);
+  const context = await (options.resolved?.() ?? resolveContext(options));
   const { clock, environment } = options;
   const credentials = createCredentials(context, {
     process: options.process,

@@ -108,10 +108,10 @@ function judge(place: StorePlace, cause: unknown): Verdict {
 
 function judgeKubernetes(cause: KubernetesError): Verdict {
   const refused = cause.status === 401 || cause.status === 403;
-  const [why = '', next = again] = cause.message.replace(/\.$/u, '').split(/\.? — /u);
+  const [why = '', next = again] = cause.message.split(' — ');
   return {
     reason: refused ? 'forbidden' : 'unreachable',
-    why,
+    why: why.replace(/\.$/u, ''),
     next,
     applied: 'no',
     retryable: cause.retryable,
@@ -133,15 +133,29 @@ function judgeNoHost(place: StorePlace, cause: errors.NoHostAvailableError): Ver
     (failure) => failure instanceof KubernetesError && (failure.status === 401 || failure.status === 403),
   );
   if (forbidden instanceof KubernetesError) return judgeKubernetes(forbidden);
-  const each = tried.map(([endpoint, inner]) => {
-    const failure = place.failureAt(endpoint);
-    const said = failure instanceof Error ? failure.message : describe(inner);
-    return `${place.podAt(endpoint)}: ${place.clean(said).replace(/\.$/u, '')}`;
-  });
-  each.sort();
-  const why = each.length === 0 ? 'no node is connected' : `no node can be reached (${each.join('; ')})`;
-  const next = /connection refused/iu.test(why) ? listen : look;
+  const [why, next] = eachPod(place, tried);
   return { reason: 'unreachable', why, next, applied: 'no', retryable: true };
+}
+
+/** What stood in the way to each pod, once where it is the same for several. */
+function eachPod(
+  place: StorePlace,
+  tried: readonly (readonly [string, unknown])[],
+): readonly [string, string] {
+  if (tried.length === 0) return ['no node is connected', look];
+  const pods = new Map<string, string[]>();
+  const hints = new Set<string>();
+  for (const [endpoint, inner] of tried) {
+    const failure = place.failureAt(endpoint);
+    const message = failure instanceof Error ? failure.message : describe(inner);
+    const [text = '', hint = look] = message.replace(/^Cannot reach port \d+ of [^:]*: /u, '').split(' — ');
+    const said = place.clean(text).replace(/\.$/u, '');
+    hints.add(/connection refused/iu.test(said) ? listen : hint);
+    pods.set(said, [...(pods.get(said) ?? []), place.podAt(endpoint)].sort());
+  }
+  const each = [...pods].map(([said, names]) => `${names.join(', ')}: ${said}`).sort();
+  const [hint = look] = hints.size === 1 ? hints : [];
+  return [`no node can be reached (${each.join('; ')})`, hint];
 }
 
 function isOtherDatacenter(cause: unknown): cause is errors.ArgumentError {

@@ -168,14 +168,18 @@ async function carry(socket: Socket, entry: Entry, options: TunnelOptions): Prom
   stream.once('data', () => {
     answered = true;
   });
+  // While it greets a node, the driver notices a reset at once and a silent end only by its time limit.
+  stream.once('end', () => {
+    if (answered) socket.end();
+    else socket.resetAndDestroy();
+  });
   stream.once('close', () => {
     entry.open.delete(stream);
-    // While it greets a node, the driver notices a reset at once and a silent end only by its time limit.
     if (answered) socket.destroy();
     else socket.resetAndDestroy();
   });
   socket.once('close', () => stream.destroy());
-  socket.pipe(stream).pipe(socket);
+  socket.pipe(stream).pipe(socket, { end: false });
 }
 
 function setAlive(stream: Duplex & { ref?: () => unknown; unref?: () => unknown }, wanted: boolean): void {

@@ -194,7 +194,7 @@ interface Collected {
 
 /** Reads on past the limit, so that the child never blocks or dies of its own output. */
 function collect(stream: Readable | null, command: Command, name: 'stdout' | 'stderr'): Collected {
-  const output = new CappedOutput(outputLimit);
+  const output = new CappedOutput(command.outputLimit ?? outputLimit);
   if (stream === null) return { output, ended: Promise.resolve(), close: () => undefined };
   const { onLine } = command;
   const lines = onLine === undefined ? undefined : createLineReader((line) => onLine(line, name));

@@ -8,6 +8,8 @@ export interface Command {
   readonly stdin?: Uint8Array;
   /** Each line of stdout and stderr as it comes, for progress. */
   readonly onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /** Bytes of each stream that are kept; 1 MiB unless told. */
+  readonly outputLimit?: number;
 }
 
 export interface CommandResult {

@@ -2,9 +2,12 @@ import type { Clock } from './clock.ts';
 import { createSystemClock } from './clock-system.ts';
 import type { FileStore } from './files.ts';
 import { createFileStore } from './files-node.ts';
+import type { HelmWriter } from './helm.ts';
+import { createHelm } from './helm-cli.ts';
 import type { HttpSender } from './http.ts';
 import { createHttpClient } from './http-fetch.ts';
 import type { KubernetesWriter } from './kubernetes.ts';
+import { type ResolvedContext, resolveContext } from './kubernetes-config.ts';
 import { createKubernetes } from './kubernetes-real.ts';
 import type { NekStoreWriter } from './nek-store.ts';
 import { createNekStore } from './nek-store-real.ts';
@@ -40,6 +43,7 @@ export interface RealServices {
   readonly clock: Clock;
   readonly directory: ServiceDirectory;
   readonly files: FileStore;
+  readonly helm: HelmWriter;
   readonly http: HttpSender;
   readonly kubernetes: KubernetesWriter;
   readonly nekStore: NekStoreWriter;
@@ -55,20 +59,31 @@ export function createRealServices(options: RealServicesOptions): RealServices {
   const environment = forPlugins(options.environment);
   const clock = createSystemClock();
   const process = createProcessRunner({ environment: options.environment, kill: options.kill });
-  const kubernetes = createKubernetes({
+  const where = {
     kubeconfig: options.kubeconfig,
     kubeconfigVariable: options.environment.KUBECONFIG,
     home: options.environment.HOME,
     context: options.context,
-    clock,
-    process,
-    environment,
-  });
+  };
+  // Helm and the API client work in one context, whatever happens to the kubeconfig meanwhile.
+  const context = once(() => resolveContext(where));
+  const kubernetes = createKubernetes({ ...where, resolved: context, clock, process, environment });
   const nekStore = createNekStore(kubernetes, clock);
   return {
     clock,
     directory: createServiceDirectory(options.inventory, kubernetes),
     files: createFileStore(),
+    helm: createHelm({
+      process,
+      context,
+      environment: options.environment,
+      workspace: {
+        pid: options.pid,
+        kill: options.kill,
+        now: () => clock.now(),
+        folder: options.environment.XDG_RUNTIME_DIR || undefined,
+      },
+    }),
     http: createHttpClient(kubernetes),
     kubernetes,
     nekStore,
@@ -83,6 +98,18 @@ export function createRealServices(options: RealServicesOptions): RealServices {
       interrupt: () => options.kill(options.pid, 'SIGINT'),
     }),
     close: () => nekStore.close(),
+  };
+}
+
+/** The same answer every time; a failure is tried again. */
+function once(get: () => Promise<ResolvedContext>): () => Promise<ResolvedContext> {
+  let pending: Promise<ResolvedContext> | undefined;
+  return () => {
+    pending ??= get().catch((cause: unknown) => {
+      pending = undefined;
+      throw cause;
+    });
+    return pending;
   };
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { FileReader, FileStore } from './files.ts';
+import type { HelmReader, HelmWriter } from './helm.ts';
 import type { HttpClient, HttpSender } from './http.ts';
 import type { KubernetesReader, KubernetesWriter } from './kubernetes.ts';
 import type { NekStoreReader, NekStoreWriter } from './nek-store.ts';
@@ -13,6 +14,7 @@ export interface ReadServices {
   /** The service inventory as this cluster has it. */
   readonly directory: ServiceDirectory;
   readonly files: FileReader;
+  readonly helm: HelmReader;
   readonly http: HttpClient;
   readonly kubernetes: KubernetesReader;
   readonly nekStore: NekStoreReader;
@@ -22,6 +24,7 @@ export interface ReadServices {
 
 export interface Services extends ReadServices {
   readonly files: FileStore;
+  readonly helm: HelmWriter;
   readonly http: HttpSender;
   readonly kubernetes: KubernetesWriter;
   readonly nekStore: NekStoreWriter;

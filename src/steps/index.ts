@@ -9,6 +9,13 @@ import { probe } from './ess/probe.ts';
 import { approve } from './flow/approve.ts';
 import { note } from './flow/note.ts';
 import { wait } from './flow/wait.ts';
+import { diff as helmDiff } from './helm/diff.ts';
+import { getValues } from './helm/get-values.ts';
+import { history } from './helm/history.ts';
+import { list } from './helm/list.ts';
+import { rollback } from './helm/rollback.ts';
+import { status as helmStatus } from './helm/status.ts';
+import { upgrade } from './helm/upgrade.ts';
 import { check as httpCheck } from './http/check.ts';
 import { inventoryHealth } from './inventory/health.ts';
 import { inventoryServices } from './inventory/services.ts';
@@ -85,6 +92,13 @@ const all: readonly AnyStepType[] = [
   metricsCheck,
   inventoryServices,
   inventoryHealth,
+  list,
+  helmStatus,
+  history,
+  getValues,
+  helmDiff,
+  upgrade,
+  rollback,
   exec,
   approve,
   wait,

@@ -21,10 +21,12 @@ const inputs: Readonly<Record<string, readonly string[]>> = {
   'bring-online': ['service=nvcf-api'],
   'collect-logs': ['service=nvcf-api', 'tail=5'],
   'describe-service': ['service=openbao'],
+  // The active key of the simulated document.
   'mek-converge': ['kid=7cc6ae00-9b80-11f0-af65-957252ef94ac'],
   'mek-restore-from-backup': ['file=mek-backups/mek.age'],
   'mek-retire': [`kid=${otherKid}`],
   'restart-namespace': ['namespace=api-keys'],
+  'pre-upgrade-checklist': ['service=nvcf-api', 'version=1.25.2'],
   'restart-service': ['service=nvcf-api'],
   'restart-workload': [
     'service=notary',
@@ -33,7 +35,9 @@ const inputs: Readonly<Record<string, readonly string[]>> = {
     'resource=notary-service',
     'selector=app.kubernetes.io/name=helm-nvcf-notary-service',
   ],
+  'rollback-release': ['service=nvcf-api'],
   'scale-service': ['service=invocation-service', 'replicas=3'],
+  'spot-upgrade': ['service=nvcf-api', 'version=1.25.2', 'reuse=true'],
   'take-offline': ['service=nvcf-api'],
 };
 
@@ -57,6 +61,15 @@ const otherWays: readonly (readonly [string, ...string[]])[] = [
   ['restart-service', 'service=nats'],
   ['restart-namespace', 'namespace=vault-system'],
   ['take-offline', 'service=nats', 'acceptOutage=true'],
+  [
+    'spot-upgrade',
+    'service=cassandra',
+    'version=0.20.2',
+    'reuse=true',
+    'acceptStateful=true',
+    'acceptJobs=true',
+  ],
+  ['spot-upgrade', 'service=notary', 'version=1.5.0', 'reuse=true', 'step=minor'],
 ];
 
 function given(name: string, values = inputs[name] ?? []): readonly string[] {
@@ -101,7 +114,10 @@ describe.each(names)('runbooks/%s.yaml', (name) => {
   });
 });
 
-test.each(names.filter((name) => name !== 'bring-online'))(
+/** Those that do not end by themselves with what is given here. */
+const special = ['bring-online', 'pre-upgrade-checklist'];
+
+test.each(names.filter((name) => !special.includes(name)))(
   '%s runs on the sandbox to its end',
   async (name) => {
     const rig = createRig();
@@ -121,4 +137,29 @@ test('bring-online says that nothing was remembered when take-offline did not ru
 test.each(otherWays)('%s with %s runs on the sandbox to its end', async (name, ...values) => {
   const { code, stderr } = await createRig().run(['exec', ...given(name, values), '--yes']);
   expect(code, stderr).toBe(0);
+});
+
+test('pre-upgrade-checklist waits until somebody has read the release notes', async () => {
+  const rig = createRig();
+  const first = await rig.run(['exec', ...given('pre-upgrade-checklist'), '--yes']);
+  expect(first.code, first.stderr).toBe(10);
+  expect(first.stderr).toContain('release notes read: helm-nvcf-api 1.25.1 → 1.25.2 (patch)');
+  const run = /runbook approve (\S+) releaseNotes/.exec(first.stderr)?.[1] ?? '';
+  const approved = await rig.run(['approve', run, 'releaseNotes', '--reason', 'read by two people']);
+  expect(approved.code, approved.stderr).toBe(0);
+  const last = await rig.run(['resume', run, '--yes']);
+  expect(last.code, last.stderr).toBe(0);
+  expect(last.stdout).toContain(`api-values-${run}.yaml`);
+});
+
+test.each([
+  ['service=nvcf-api', 'version=1.26.0', 'goes no further than a patch step'],
+  ['service=cassandra', 'version=0.20.2', 'No pods with data are replaced'],
+  ['service=openbao', 'version=0.30.26', 'it needs a procedure of its own'],
+  ['service=nvcf-api', 'version=1.25.1', 'goes no further than a patch step'],
+])('spot-upgrade refuses %s %s', async (service, version, why) => {
+  const values = [service, version, 'reuse=true'];
+  const { code, stderr } = await createRig().run(['exec', ...given('spot-upgrade', values), '--yes']);
+  expect(stderr).toContain(why);
+  expect(code, stderr).toBe(4);
 });

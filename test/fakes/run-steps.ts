@@ -111,7 +111,7 @@ function changeType(target: RunTarget, alive: () => boolean): ChangeStepType<Wit
       const error = target.errors.get(ctx.instance)?.shift();
       if (error !== undefined) throw error;
       const behaviour = target.next(ctx.instance);
-      if (behaviour === 'fail') throw new StepError('refused', 'refused', { outcome: 'not-applied' });
+      if (behaviour === 'fail') throw new StepError('refused', 'It was refused.', { outcome: 'not-applied' });
       if (behaviour === 'flaky')
         throw new StepError('busy', 'try later', { retryable: true, outcome: 'not-applied' });
       if (behaviour === 'crash') await stop(target);
@@ -154,7 +154,7 @@ function changeType(target: RunTarget, alive: () => boolean): ChangeStepType<Wit
     async undo(input, _before, _outputs, ctx) {
       const key = name(input, ctx.instance);
       const behaviour = target.next(`${ctx.instance}~undo`);
-      if (behaviour === 'fail') throw new StepError('refused', 'refused', { outcome: 'not-applied' });
+      if (behaviour === 'fail') throw new StepError('refused', 'It was refused.', { outcome: 'not-applied' });
       if (behaviour === 'crash') await stop(target);
       if (behaviour === 'idle') return;
       if (!alive()) await never();

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Secret } from '../../src/engine/secret.ts';
+import { KubernetesError } from '../../src/services/kubernetes.ts';
 import { type NekSession, NekStoreError } from '../../src/services/nek-store.ts';
 import { type CqlAnswer, codes, startFakeCassandra } from '../fakes/fake-cassandra.ts';
 import { credentials, never, podsOf, rig, row, stored } from '../fakes/nek-store-rig.ts';
@@ -204,6 +205,41 @@ describe('a session', () => {
     await failureOf(session.partition({ namespace: 'ns-1' }, never()));
     expect(await session.partition({ namespace: 'ns-1' }, never())).toHaveLength(1);
     expect(next.executed()).toHaveLength(1);
+  });
+
+  test('says once what stands in the way to every pod', async () => {
+    await using world = await rig(() => stored);
+    const session = await world.open();
+    world.pods.portForward = ({ pod }) =>
+      Promise.reject(
+        new KubernetesError(
+          `Cannot reach port 9042 of Pod cassandra-system/${pod}: no answer from https://10.0.0.1: the connection was refused. — Check that the API server runs.`,
+          { reason: 'Unreachable', outcome: 'not-applied', retryable: true },
+        ),
+      );
+    for (const stream of world.pods.streams) stream.destroy();
+    const failures: NekStoreError[] = [];
+    for (let attempt = 0; attempt < 5; attempt++)
+      failures.push(await failureOf(session.partition({ namespace: 'ns-1' }, never())));
+    expect(failures.at(-1)?.message).toMatch(
+      /no node can be reached \(pod cassandra-system\/cassandra-0, pod cassandra-system\/cassandra-1, pod cassandra-system\/cassandra-2: no answer from https:\/\/10\.0\.0\.1: the connection was refused\)\. — Check that the API server runs\.$/u,
+    );
+  });
+
+  test('is not opened without the right to reach pods', async () => {
+    await using world = await rig(() => stored);
+    world.pods.portForward = () =>
+      Promise.reject(
+        new KubernetesError('Cannot reach port 9042: 403 Forbidden. — Ask for this verb in a Role.', {
+          status: 403,
+          reason: 'Forbidden',
+          outcome: 'not-applied',
+          retryable: false,
+        }),
+      );
+    const failure = await failureOf(world.open());
+    expect(failure).toMatchObject({ reason: 'forbidden', retryable: false });
+    expect(failure.message).toMatch(/403 Forbidden\. — Ask for this verb in a Role\.$/u);
   });
 
   test('asks a node again that was down when the connections were made', async () => {

@@ -151,6 +151,19 @@ describe('a tunnel', () => {
     expect(tunnel.failureAt(endpoint)).toBeUndefined();
   });
 
+  test('resets a connection that a pod ends without a word', async () => {
+    const { tunnel, ports } = await rig(['c-0']);
+    const server = createServer((socket) => socket.end());
+    await new Promise<void>((resolve) => {
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    opened.push(server);
+    ports.set('c-0', (server.address() as AddressInfo).port);
+    const socket = dial(endpointOf(tunnel, 'c-0')).resume();
+    const [reset] = (await once(socket, 'error')) as [NodeJS.ErrnoException];
+    expect(reset.code).toBe('ECONNRESET');
+  });
+
   test('does not count on pods that have ended, and tells which ones are not running', async () => {
     const { tunnel, pods } = await rig(['c-0']);
     pods.pods = [

@@ -1,13 +1,15 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { binaryFolder, goModules, stackFolder } from './paths.ts';
+import { binaryFolder, goModules, helmFolder, stackFolder } from './paths.ts';
 import { runVisibly, say } from './shell.ts';
 
 const kubernetesVersion = 'v1.34.4';
 const version = 'k8s.io/component-base/version';
 
+type GoModule = (typeof goModules)[number] | 'helm';
+
 /** Package → name of its program. */
-const programs: Record<(typeof goModules)[number], Record<string, string>> = {
+const programs: Record<GoModule, Record<string, string>> = {
   kubernetes: {
     'k8s.io/kubernetes/cmd/kube-apiserver': 'kube-apiserver',
     'k8s.io/kubernetes/cmd/kube-controller-manager': 'kube-controller-manager',
@@ -17,25 +19,41 @@ const programs: Record<(typeof goModules)[number], Record<string, string>> = {
   },
   openbao: { 'github.com/openbao/openbao': 'bao' },
   coredns: { 'github.com/coredns/coredns': 'coredns' },
+  helm: { 'helm.sh/helm/v3/cmd/helm': 'helm' },
 };
 
 // Without its version the API server calls itself v0.0.0-master, which clients that check versions dislike.
-const linkerFlags: Record<(typeof goModules)[number], string> = {
+const linkerFlags: Record<GoModule, string> = {
   kubernetes: `-s -w -X ${version}.gitVersion=${kubernetesVersion} -X ${version}.gitMajor=1 -X ${version}.gitMinor=34`,
   openbao: '-s -w',
   coredns: '-s -w',
+  helm: '-s -w -X helm.sh/helm/v3/internal/version.version=v3.19.5',
 };
 
 /** Builds the servers unless they lie in the cache folder already. */
 export async function ensureBinaries(): Promise<void> {
-  const target = binaryFolder();
+  await ensureModules(binaryFolder(), goModules, 'the servers', 17);
+}
+
+/** Builds Helm unless it lies in its own cache folder already; answers with the folder. */
+export async function ensureHelm(): Promise<string> {
+  await ensureModules(helmFolder(), ['helm'], 'helm', 4);
+  return helmFolder();
+}
+
+async function ensureModules(
+  target: string,
+  modules: readonly GoModule[],
+  what: string,
+  minutes: number,
+): Promise<void> {
   if (existsSync(target)) return;
-  say('building the servers from source; on two cores the first time takes about 17 minutes');
+  say(`building ${what} from source; on two cores the first time takes about ${minutes} minutes`);
   const parent = path.dirname(target);
   const unfinished = path.join(parent, `unfinished-${process.pid}`);
   mkdirSync(unfinished, { recursive: true });
   try {
-    for (const module of goModules) await buildModule(module, unfinished);
+    for (const module of modules) await buildModule(module, unfinished);
     // Only a complete set of programs ever carries the final name.
     if (!existsSync(target)) renameSync(unfinished, target);
   } finally {
@@ -43,7 +61,7 @@ export async function ensureBinaries(): Promise<void> {
   }
 }
 
-async function buildModule(module: (typeof goModules)[number], folder: string): Promise<void> {
+async function buildModule(module: GoModule, folder: string): Promise<void> {
   const started = performance.now();
   const flags = ['-mod=readonly', '-trimpath', '-ldflags', linkerFlags[module], '-o', `${folder}${path.sep}`];
   await runVisibly('nice', ['-n', '10', 'go', 'build', ...flags, ...Object.keys(programs[module])], {

@@ -1,8 +1,10 @@
 import { afterAll } from 'vitest';
 import { createSystemClock } from '../../src/services/clock-system.ts';
 import { createFileStore } from '../../src/services/files-node.ts';
+import { createHelm } from '../../src/services/helm-cli.ts';
 import { createHttpClient } from '../../src/services/http-fetch.ts';
 import { kinds } from '../../src/services/kubernetes.ts';
+import { resolveContext } from '../../src/services/kubernetes-config.ts';
 import { createKubernetes } from '../../src/services/kubernetes-real.ts';
 import { createNekStore } from '../../src/services/nek-store-real.ts';
 import { createOpenBao } from '../../src/services/openbao-http.ts';
@@ -23,7 +25,8 @@ function writer(kubeconfig: string) {
 let kubernetes: ReturnType<typeof writer> | undefined;
 
 stepsContract('a real cluster', async () => {
-  const admin = writer((await ensureUp()).kubeconfig);
+  const { kubeconfig } = await ensureUp();
+  const admin = writer(kubeconfig);
   kubernetes = admin;
   await admin.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
   const powerless = async () =>
@@ -37,6 +40,12 @@ stepsContract('a real cluster', async () => {
       clock,
       directory: createServiceDirectory([], admin),
       files: createFileStore(),
+      helm: createHelm({
+        process: runner,
+        context: () => resolveContext({ kubeconfig }),
+        environment: process.env,
+        workspace: { pid: process.pid, kill: sendSignal, now: () => clock.now() },
+      }),
       http: createHttpClient(admin),
       kubernetes: admin,
       nekStore: createNekStore(admin, clock),

@@ -6,6 +6,7 @@ import { connectClient } from '../../src/services/nek-store-client.ts';
 import type { Client } from '../../src/services/nek-store-library.ts';
 import { openTunnel } from '../../src/services/nek-store-tunnel.ts';
 import type { NekStoreWorld } from '../contract/nek-store.ts';
+import { waitFor } from './shell.ts';
 
 /** CQL by Cassandra's own superuser. */
 export interface Superuser extends AsyncDisposable {
@@ -30,14 +31,28 @@ export async function openSuperuser(
   return {
     client,
     run: async (cql, params = []) => {
-      // Changes of the schema wait for each other, and for every node.
-      await client.execute(cql, [...params], { prepare: params.length > 0, readTimeout: 60_000 });
+      if (params.length > 0) await client.execute(cql, [...params]);
+      else {
+        // A change of the schema takes effect node by node.
+        await client.execute(cql, [], { prepare: false, readTimeout: 60_000 });
+        await waitFor(() => isSchemaAgreed(client), {
+          what: 'the nodes to agree on a schema',
+          seconds: 120,
+        });
+      }
     },
     [Symbol.asyncDispose]: async () => {
       await client.shutdown();
       tunnel.close();
     },
   };
+}
+
+async function isSchemaAgreed(client: Client): Promise<boolean> {
+  const versions = await Promise.all(
+    ['local', 'peers'].map((table) => client.execute(`SELECT schema_version FROM system.${table}`)),
+  );
+  return new Set(versions.flatMap(({ rows }) => rows.map((row) => String(row.schema_version)))).size === 1;
 }
 
 /** The table as ESS's migrations create it. */

@@ -73,6 +73,14 @@ function cacheFolder(): string {
   return path.join(cacheHome, 'runbook-stack');
 }
 
+/** Folder of the `helm` that tests use; keyed by its own module, so that neither makes the other be built again. */
+export function helmFolder(): string {
+  const hash = createHash('sha256');
+  for (const file of ['go.mod', 'go.sum'])
+    hash.update(readFileSync(path.join(stackFolder(), 'go', 'helm', file)));
+  return path.join(binaryFolder(), '..', '..', `helm-${hash.digest('hex').slice(0, 16)}`);
+}
+
 /** Path of one built server. */
 export function binary(name: string): string {
   return path.join(binaryFolder(), name);

@@ -75,7 +75,7 @@ function verdictOf(view: View, ending: Ending): Verdict {
       return {
         outcome: 'unknown',
         exitCode: exitCodes.unknown,
-        text: `nobody knows whether "${nameOf(state, state.unknown?.id)}" took effect: ${state.unknown?.error.message ?? ''}. Look at it, then: runbook resume ${state.run}; once it is done by hand, with --mark-done ${state.unknown?.id ?? 'STEP'} --reason '…'`,
+        text: `nobody knows whether "${nameOf(state, state.unknown?.id)}" took effect: ${withoutStop(state.unknown?.error.message ?? '')}. Look at it, then: runbook resume ${state.run}; once it is done by hand, with --mark-done ${state.unknown?.id ?? 'STEP'} --reason '…'`,
       };
     case 'failed':
       return failed(view);
@@ -107,7 +107,7 @@ function failed(view: View): Verdict {
     return {
       outcome: 'failed',
       exitCode: exitCodes.failed,
-      text: `${unended(text)}. Go on with: runbook resume ${state.run}; or back with: runbook rollback ${state.run}`,
+      text: `${withoutStop(text)}. Go on with: runbook resume ${state.run}; or back with: runbook rollback ${state.run}`,
     };
   const verdict = failure?.error.code === 'expect-failed' && !mayChange(plan);
   const block = failure === undefined ? undefined : get(state.instances, failure.id)?.block;
@@ -115,13 +115,8 @@ function failed(view: View): Verdict {
   return {
     outcome: 'precondition-failed',
     exitCode: exitCodes.preconditionFailed,
-    text: `${unended(text)}. Nothing was changed`,
+    text: `${withoutStop(text)}. Nothing was changed`,
   };
-}
-
-/** A sentence without its full stop, for one that goes on. */
-function unended(text: string): string {
-  return text.replace(/\.$/, '');
 }
 
 function lockLost(state: RunState): Verdict {
@@ -138,7 +133,7 @@ function rollbackFailed(state: RunState): Verdict {
   return {
     outcome: 'rollback-incomplete',
     exitCode: exitCodes.rollbackIncomplete,
-    text: `the rollback stopped at "${nameOf(state, rollbackFailure?.id)}": ${unended(rollbackFailure?.error.message ?? '')}. Then: runbook resume ${state.run}`,
+    text: `the rollback stopped at "${nameOf(state, rollbackFailure?.id)}": ${withoutStop(rollbackFailure?.error.message ?? '')}. Then: runbook resume ${state.run}`,
   };
 }
 
@@ -152,6 +147,11 @@ function rolledBack(state: RunState): Verdict {
   if (!tookEffect(state))
     return { outcome: 'rolled-back', exitCode: exitCodes.rolledBack, text: 'there was nothing to undo' };
   return { outcome: 'rolled-back', exitCode: exitCodes.rolledBack, text: 'rolled back' };
+}
+
+/** A message that is a sentence, as a part of a longer one. */
+function withoutStop(message: string): string {
+  return message.replace(/\.$/, '');
 }
 
 function nameOf(state: RunState, id: string | undefined): string {

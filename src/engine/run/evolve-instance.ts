@@ -85,7 +85,7 @@ export function evolveInstance(state: RunState, event: InstanceEvent, time: stri
 }
 
 function evaluated(state: RunState, event: JournaledEvent & { type: 'evaluated' }): RunState {
-  const known = get(state.instances, event.id);
+  const isOpen = get(state.containers, event.parent)?.open.includes(event.id) === true;
   const instance: Instance = {
     id: event.id,
     parent: event.parent,
@@ -110,7 +110,7 @@ function evaluated(state: RunState, event: JournaledEvent & { type: 'evaluated' 
     undoAttempts: 0,
     undoFailures: 0,
   };
-  return known === undefined ? enter(state, instance) : putInstance(state, instance);
+  return isOpen ? putInstance(state, instance) : enter(state, instance);
 }
 
 function skipped(state: RunState, event: JournaledEvent & { type: 'skipped' }): RunState {

@@ -1,5 +1,5 @@
-import type { Instance, RunState, Stage, UndoStage } from './state.ts';
-import { get, set } from './table.ts';
+import { emptyContainer, type Instance, type RunState, type Stage, type UndoStage } from './state.ts';
+import { entries, get, set } from './table.ts';
 
 /**
  * What stopped the run gets another chance: failures are tried again from the last safe place, unknown outcomes are observed again.
@@ -14,11 +14,20 @@ export function reopen(state: RunState): RunState {
   return {
     ...state,
     instances,
+    containers: recheckAgain(state),
     halted: [],
     failure: undefined,
     rollbackFailure: undefined,
     unknown: undefined,
   };
+}
+
+/** What did not hold after a rollback may hold by now: all preconditions are looked at again. */
+function recheckAgain({ containers }: RunState): RunState['containers'] {
+  if ((get(containers, '@recheck')?.failures ?? 0) === 0) return containers;
+  return entries(containers)
+    .filter(([id]) => id === '@recheck' || id.startsWith('@recheck/'))
+    .reduce((all, [id]) => set(all, id, emptyContainer), containers);
 }
 
 function reopened(instance: Instance): Instance {

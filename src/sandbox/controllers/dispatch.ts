@@ -4,6 +4,7 @@ import type { Change } from '../store.ts';
 import { CONTROLLER_LAG, type World } from '../world.ts';
 import { reconcileDaemonSet } from './daemon-set.ts';
 import { reconcileDeployment } from './deployment.ts';
+import { reconcileJob } from './job.ts';
 import { reconcileReplicaSet } from './replica-set.ts';
 import { reconcileStatefulSet } from './stateful-set.ts';
 
@@ -14,6 +15,7 @@ const controllers: Readonly<Record<string, Reconcile>> = {
   ReplicaSet: reconcileReplicaSet,
   StatefulSet: reconcileStatefulSet,
   DaemonSet: reconcileDaemonSet,
+  Job: reconcileJob,
 };
 
 function enqueue(world: World, target: { kind: string; namespace: string | undefined; name: string }): void {

@@ -36,13 +36,24 @@ export function encodeSet(keys: readonly { readonly kid: string; readonly bytes:
   return Buffer.from(JSON.stringify({ keys: jwks })).toString('base64');
 }
 
-/** The four fields as an installation writes them. */
-export function seededDocument(seed: number, epoch: number): Readonly<Record<string, string>> {
+/** Keys of rotations before the seeded one, newest first, that the document still holds. */
+function earlierKeys(seed: number, given: { epoch: number; count: number }, set: 'keys' | 'private_jwks') {
+  return Array.from({ length: given.count }, (_, at) => ({
+    kid: timeUuid(seed, installedAt(given.epoch) - (at + 1) * DAY, 'earlier-mek', at),
+    bytes: derived(seed, 32, 'earlier-mek', set, at),
+  }));
+}
+
+/** The four fields as an installation writes them, and as rotations since then have left them. */
+function seededDocument(seed: number, epoch: number, earlier: number): Readonly<Record<string, string>> {
   const kid = seededKid(seed, epoch);
-  return documentOf(kid, {
-    keys: seededKey(seed, 'keys'),
-    private_jwks: seededKey(seed, 'private_jwks'),
-  });
+  const set = (name: 'keys' | 'private_jwks') =>
+    encodeSet([{ kid, bytes: seededKey(seed, name) }, ...earlierKeys(seed, { epoch, count: earlier }, name)]);
+  return { ...fieldsOf(kid), keys: set('keys'), private_jwks: set('private_jwks') };
+}
+
+function fieldsOf(kid: string): Readonly<Record<string, string>> {
+  return { current_kid: kid, jwe_mapping: JSON.stringify({ payload_jwe_kid: kid }) };
 }
 
 /** A document with one kid and a key for each set. */
@@ -51,9 +62,8 @@ export function documentOf(
   bytes: { readonly keys: Uint8Array; readonly private_jwks: Uint8Array },
 ): Readonly<Record<string, string>> {
   return {
+    ...fieldsOf(kid),
     keys: encodeSet([{ kid, bytes: bytes.keys }]),
-    current_kid: kid,
-    jwe_mapping: JSON.stringify({ payload_jwe_kid: kid }),
     private_jwks: encodeSet([{ kid, bytes: bytes.private_jwks }]),
   };
 }
@@ -68,11 +78,11 @@ export interface SeededSecret {
 }
 
 /** What an installation leaves in OpenBao for the services that use master keys. */
-export function seededSecrets(seed: number, epoch: number): readonly SeededSecret[] {
+export function seededSecrets(seed: number, epoch: number, earlierKeys: number): readonly SeededSecret[] {
   const createdAt = installedAt(epoch);
   const services = { 'ess-api': 'ess_api', 'api-keys-api': 'api_keys_api', 'nvcf-api': 'nvcf_api' };
   return [
-    { ...MEK_PATH, data: seededDocument(seed, epoch), createdAt },
+    { ...MEK_PATH, data: seededDocument(seed, epoch, earlierKeys), createdAt },
     ...Object.entries(services).map(([service, keyspace]) => ({
       mount: `services/${service}/kv`,
       path: 'cassandra/creds',

@@ -52,7 +52,7 @@ export function writeSecret(
 }
 
 /** What an installation leaves for the services that use master keys. */
-export function seedSecrets(world: World): void {
-  for (const { mount, path, data, createdAt } of seededSecrets(world.seed, world.epoch))
+export function seedSecrets(world: World, earlierKeys: number): void {
+  for (const { mount, path, data, createdAt } of seededSecrets(world.seed, world.epoch, earlierKeys))
     kvSeed(world, BAO_NAMESPACE, mount, path, data, createdAt);
 }

@@ -1,6 +1,6 @@
 import type { NekRowKey, NewNekRow } from '../../services/nek-store.ts';
 import type { World } from '../world.ts';
-import { merge, rowsOf, rowToWrite, storedRow } from './rows.ts';
+import { merge, rowsOf, rowTold, rowToWrite, storedRow } from './rows.ts';
 import type { Cell, NekColumn } from './state.ts';
 import { partitionOf, partitionToWrite, stamp } from './tables.ts';
 
@@ -105,7 +105,11 @@ function insert(world: World, change: Extract<RowChange, { what: 'insert' }>): v
     const createdAt = born ?? bornOf(world, namespace, kid);
     return { row, set: { createdAt, encryptedByKid, status, encryptedKey: key ?? storedKey(world, row) } };
   });
-  for (const { row, set } of unpacked) write(world, row, { set, at, marker: '' });
+  for (const { row, set } of unpacked) {
+    write(world, row, { set, at, marker: '' });
+    const [key, told] = rowTold({ ...row, ...set });
+    if (!world.cassandra.told.rows.has(key)) world.cassandra.told.rows.set(key, told);
+  }
 }
 
 /** Does a change of the table. */

@@ -90,6 +90,12 @@ export function currentKidOf(partition: Partition, now: number): string | null {
   return live(partition.currentKid, now);
 }
 
+/** A row's key in the world's map of rows, and what must not change of it. */
+export function rowTold(row: Omit<NekRow, 'status' | 'currentKid'>): readonly [key: string, told: string] {
+  const { namespace, kid, encryptedAt, createdAt, encryptedByKid, encryptedKey } = row;
+  return [`${namespace} ${kid} ${encryptedAt}`, JSON.stringify([createdAt, encryptedByKid, encryptedKey])];
+}
+
 /** Write timestamp of a row's status, in microseconds. */
 export function statusWriteTime(row: StoredRow | undefined, now: number): number | undefined {
   return live(row?.cells.status, now) === null ? undefined : row?.cells.status?.at;

@@ -3,7 +3,8 @@ import { derived, derivedHex, derivedInteger } from '../crypto/derive.ts';
 import { sealDirect, sealWrapped, thumbprint } from '../crypto/jwe.ts';
 import { timeUuid } from '../crypto/time-uuid.ts';
 import { installedAt, seededKey, seededKid } from '../mek/seed.ts';
-import type { CassandraState, Partition, StoredApiKey, StoredRow } from './state.ts';
+import { rowTold } from './rows.ts';
+import type { CassandraState, NekColumn, Partition, StoredApiKey, StoredRow } from './state.ts';
 
 /** What rows are made from. */
 export interface Origin {
@@ -110,6 +111,18 @@ export function seedPartition(
     return newest.row;
   });
   if (newest !== undefined) seededSecrets(state, origin, { namespace, text: newest.text });
+  for (const { kid, encryptedAt, cells } of rows) {
+    const value = (name: NekColumn) => cells[name]?.value ?? null;
+    const [key, told] = rowTold({
+      namespace,
+      kid,
+      encryptedAt,
+      createdAt: value('createdAt'),
+      encryptedByKid: value('encryptedByKid'),
+      encryptedKey: value('encryptedKey'),
+    });
+    state.told.rows.set(key, told);
+  }
   return {
     currentKid:
       newest === undefined ? undefined : { value: newest.row.kid, at: newest.row.encryptedAt * 1000 },

@@ -69,6 +69,7 @@ export function createSession(machine: Machine, options: SessionOptions): NekSes
     if (!signal.aborted) await clock.sleep(ANSWER + Math.ceil((rows / 100) * HUNDRED_ROWS), signal);
     if (signal.aborted)
       throw failure('Cancelled before Cassandra answered.', { reason: 'timeout', retryable: true });
+    machine.called();
   };
   const requireQuorum = (): void => {
     if (clock.now() < world.unreachableUntil)

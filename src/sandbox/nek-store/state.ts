@@ -83,6 +83,8 @@ export interface CassandraState {
     /** The value of every acknowledged secret, by namespace and path. */
     readonly secrets: Map<string, string>;
     readonly apiKeys: Set<string>;
+    /** What does not change of every row that was ever inserted, by its key: see `rowKey`. */
+    readonly rows: Map<string, string>;
     /** When each ends, in milliseconds since the epoch. */
     readonly workerTokens: Map<string, number>;
   };
@@ -111,6 +113,6 @@ export function createCassandra(seeded: CassandraState['seeded']): CassandraStat
     },
     stopped: new Set(),
     lastStamp: 0,
-    told: { secrets: new Map(), apiKeys: new Set(), workerTokens: new Map() },
+    told: { secrets: new Map(), apiKeys: new Set(), rows: new Map(), workerTokens: new Map() },
   };
 }

@@ -2,6 +2,7 @@ import { kinds } from '../../services/kubernetes.ts';
 import { createObject } from '../api.ts';
 import { otherKinds } from '../catalog.ts';
 import { settleConsumers } from '../consumers/life.ts';
+import { seedReleases } from '../helm/seed.ts';
 import { seedSecrets } from '../mek/stored.ts';
 import { type Pod, timestamp } from '../objects.ts';
 import type { Fields } from '../patch.ts';
@@ -60,7 +61,10 @@ function secrets(world: World): readonly Fields[] {
 }
 
 /** Fills an empty world with the control plane and lets a day pass, so that everything has settled and has an age. */
-export function seedCluster(world: World, given: { readonly nvcaOperator: boolean }): void {
+export function seedCluster(
+  world: World,
+  given: { readonly nvcaOperator: boolean; readonly essReplicas: number; readonly earlierKeys: number },
+): void {
   const services = seededServices(given);
   const create = (manifest: Fields) => createObject(world, manifest, { dryRun: false, manager: 'helm' });
   const platform = [...new Set(services.map(({ namespace }) => namespace))].sort();
@@ -92,7 +96,8 @@ export function seedCluster(world: World, given: { readonly nvcaOperator: boolea
   }
   world.timeline.advance(world.epoch);
   for (const event of world.store.all(kinds.events)) world.store.remove(kinds.events, event);
-  seedSecrets(world);
+  seedSecrets(world, given.earlierKeys);
   settleConsumers(world, world.store.all<Pod>(kinds.pods));
+  seedReleases(world, { ...given, installed: world.epoch - AGE });
   world.store.compact();
 }

@@ -1,4 +1,5 @@
 import type { Fields } from '../patch.ts';
+import { pinnedVersion } from './pins.ts';
 import type { SeededService } from './services.ts';
 
 function containers(service: SeededService): readonly Fields[] {
@@ -30,7 +31,7 @@ export function workload(service: SeededService): Fields {
       namespace: service.namespace,
       labels: {
         ...service.labels,
-        'helm.sh/chart': service.chart,
+        'helm.sh/chart': `${service.chart}-${pinnedVersion(service.release)}`,
         'app.kubernetes.io/managed-by': 'Helm',
       },
       annotations: {

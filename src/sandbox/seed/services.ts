@@ -261,6 +261,13 @@ const stores: readonly SeededService[] = [
 ];
 
 /** The services of the control plane as its charts install them, stores first. */
-export function seededServices(given: { readonly nvcaOperator: boolean }): readonly SeededService[] {
-  return [...stores, ...front, ...(given.nvcaOperator ? [operator] : [])];
+export function seededServices(given: {
+  readonly nvcaOperator: boolean;
+  readonly essReplicas?: number;
+}): readonly SeededService[] {
+  const { nvcaOperator, essReplicas = 1 } = given;
+  const all = [...stores, ...front, ...(nvcaOperator ? [operator] : [])];
+  return all.map((service) =>
+    service.namespace === 'ess' ? { ...service, replicas: essReplicas } : service,
+  );
 }

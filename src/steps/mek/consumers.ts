@@ -89,6 +89,20 @@ export async function proofsOf(
   return await Promise.all(pods.map((pod) => proofOf(ctx, { consumer, pod, goal, logs })));
 }
 
+/** The same, but a service that has no pod now is not an error: it is pending as a whole. */
+export async function proofsIfAny(
+  ctx: ReadContext,
+  consumer: Consumer,
+  look: { readonly goal: Goal; readonly logs: LoadLogs },
+): Promise<readonly PodProof[]> {
+  try {
+    return await proofsOf(ctx, consumer, look);
+  } catch (error) {
+    if (!(error instanceof StepError) || error.code !== 'no-match') throw error;
+    return [{ consumer: consumer.name, pod: '', state: 'pending', evidence: 'it has no pod now' }];
+  }
+}
+
 interface About {
   readonly consumer: Consumer;
   readonly pod: KubernetesObject;

@@ -7,7 +7,7 @@ import { changeAccess, workloadWrites } from '../kubectl/workload.ts';
 import { portForwardAccess } from '../pod-access.ts';
 import { isActive, setsWith } from './changes.ts';
 import type { Consumer, Goal, PodProof } from './consumers.ts';
-import { consumerProblems, proofsOf, restarts, workloadOf } from './consumers.ts';
+import { consumerProblems, proofsIfAny, restarts, workloadOf } from './consumers.ts';
 import type { OpenDocument } from './document.ts';
 import { openDocument, openVersion } from './document.ts';
 import { connect, requireVersioned } from './openbao.ts';
@@ -190,7 +190,7 @@ async function judge(
   const goal = { ...goalOf(ctx, input, open), version, createdTime };
   const logs = logsSince(ctx, goal);
   const pods: PodProof[] = [];
-  for (const consumer of input.consumers) pods.push(...(await proofsOf(ctx, consumer, { goal, logs })));
+  for (const consumer of input.consumers) pods.push(...(await proofsIfAny(ctx, consumer, { goal, logs })));
   const unproven = pods.filter(({ state }) => state !== 'proven');
   if (unproven.length === 0)
     return {
@@ -200,7 +200,8 @@ async function judge(
       witnesses: [documentWitness(open, mount)],
     };
   const [{ consumer, pod, evidence } = { consumer: '', pod: '', evidence: '' }] = unproven;
-  const said = `${unproven.length} of ${pods.length} pods are not proven; ${consumer} ${pod}: ${evidence}`;
+  const where = `${consumer} ${pod}`.trim();
+  const said = `${unproven.length} of ${pods.length} pods are not proven; ${where}: ${evidence}`;
   const rollout = await rolloutOf(
     ctx,
     input.consumers.filter(({ name }) => unproven.some((proof) => proof.consumer === name)),

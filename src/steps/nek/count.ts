@@ -5,13 +5,14 @@ import type { NekReadSession } from '../../services/nek-store.ts';
 import type { NekWorld } from './open.ts';
 import { sayReason } from './reasons.ts';
 import { readNeks } from './scan.ts';
+import { sparing } from './sparing.ts';
 
 /** Writes of the last moments may still be landing, and whoever made them may still be at it. Milliseconds. */
 export const recently = 10_000;
 
 export interface Counted {
   readonly census: Census;
-  /** Rows under the master key in question that were wrapped within `recently`. */
+  /** Rows under the master key in question that were wrapped within `recently`, beside an earlier row of the same key. */
   readonly recent: number;
   /** Milliseconds since the epoch. */
   readonly finishedAt: number;
@@ -23,17 +24,20 @@ export async function count(ctx: ReadContext, world: NekWorld<NekReadSession>): 
   const { clock } = ctx.services;
   const started = clock.monotonic();
   const census = createCensus(world);
+  const show = sparing(ctx);
   let keys = 0;
   let recent = 0;
   await readNeks(ctx, world.session, ({ neks, done }) => {
     const now = clock.now();
     for (const rows of neks) {
       census.add(rows, now);
+      // ESS makes keys for new namespaces all the time: those have one row.
+      if (rows.length < 2) continue;
       for (const { encryptedByKid, encryptedAt } of rows)
         if (encryptedByKid === world.kid && Math.abs(now - encryptedAt) < recently) recent += 1;
     }
     keys += neks.length;
-    ctx.progress({ text: `counted ${keys} namespace keys, ${Math.floor(done * 100)} %` });
+    show(() => `counted ${keys} namespace keys, ${Math.floor(done * 100)} %`);
   });
   return {
     census: census.result(),

@@ -2,6 +2,7 @@ import type { RunContext } from '../../engine/step-type.ts';
 import { planRewrap } from '../../keys/nek-rewrap.ts';
 import type { NekSession } from '../../services/nek-store.ts';
 import { type Item, type Writer, writeBatch } from './batch.ts';
+import { datedBefore } from './dating.ts';
 import { type Anomaly, anomaliesFound } from './health.ts';
 import { createLanes, type Lanes } from './lanes.ts';
 import { ledgerLines, ledgerName } from './ledger.ts';
@@ -43,7 +44,7 @@ export async function pass(
   const lanes = createLanes(() => pace.inFlight);
   const throttle = createThrottle(ctx.services.clock, rowsPerSecond);
   const writer: Writer = { ctx, session: world.session, document: world.document, pace };
-  // Wrapped keys wait for their turn no longer than a second, so that their time stays the newest.
+  // Wrapped keys wait for their turn no longer than a second, so that few newer rows come before them.
   const size = Math.max(1, Math.min(largestChunk, rowsPerSecond ?? largestChunk));
   try {
     await readNeks(ctx, world.session, async ({ neks }) => {
@@ -79,7 +80,8 @@ function plan(
     if (first === undefined) continue;
     tally.keys += 1;
     tally.rows += rows.length;
-    const planned = planRewrap(rows, { document, kid, now });
+    const dated = now - datedBefore(ctx.operationKey, first);
+    const planned = planRewrap(rows, { document, kid, now, dated });
     switch (planned.action) {
       case 'none':
         break;

@@ -17,13 +17,13 @@ import { type NekWorld, withNeks } from './open.ts';
 import { createPace } from './pace.ts';
 import { type PassOptions, pass, type Tally } from './pass.ts';
 import { type ReencryptState, requireActive } from './reencrypt-state.ts';
+import { sparing } from './sparing.ts';
 
 /** Somebody writes under another master key as fast as we wrap: no number of passes would do. */
 const mostPasses = 20;
 /** Passes in a row that must find nothing. */
 const quietPasses = 2;
 const checkpointEvery = 5000;
-const progressEvery = 500;
 /** A server whose clock is nearer than this has the same time: it tells whole seconds. */
 const sameTime = 2000;
 
@@ -154,7 +154,7 @@ function reporter(
 ): (tally: Tally) => Promise<void> {
   const { clock } = ctx.services;
   let saved = clock.monotonic();
-  let shown = Number.NEGATIVE_INFINITY;
+  const show = sparing(ctx);
   let began: { readonly tally: Tally; readonly at: number } | undefined;
   return async (tally) => {
     const now = clock.monotonic();
@@ -165,9 +165,8 @@ function reporter(
       const finished = total.finished + tally.finished;
       await ctx.checkpoint({ passes: total.passes, keys: tally.keys, rewrapped, finished });
     }
-    if (now - shown < progressEvery) return;
-    shown = now;
-    ctx.progress({ text: progressText(total.passes + 1, tally, { expected, elapsed: now - began.at }) });
+    const elapsed = now - began.at;
+    show(() => progressText(total.passes + 1, tally, { expected, elapsed }));
   };
 }
 

@@ -98,11 +98,13 @@ async function prepare(input: NekReencryptWith, ctx: ReadContext) {
     requireNoAnomalies(census);
     const { keys, rows, remaining, byMek } = census;
     const wraps = byMek.find((one) => one.kid === kid)?.rows ?? 0;
+    const warnings = wrapBudget(kid, wraps + remaining);
+    for (const text of warnings) ctx.progress({ text });
     return {
       kid,
       counts: { keys, rows, remaining },
       witness: documentWitness(opened, mount),
-      notes: [describeCensus(census), ...wrapBudget(kid, wraps + remaining)],
+      notes: [describeCensus(census), ...warnings],
     };
   });
 }

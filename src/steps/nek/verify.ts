@@ -6,6 +6,7 @@ import { cassandraSession } from '../mek/session.ts';
 import { outOfTime } from '../out-of-time.ts';
 import { nekAccess, nekPlaceProblems, nekResources } from './place.ts';
 import { readNeks } from './scan.ts';
+import { sparing } from './sparing.ts';
 import { createVerifier, type Verifier } from './verify-rule.ts';
 import { createSample, type NekSample } from './verify-sample.ts';
 import { readMasterKeys } from './verify-world.ts';
@@ -55,6 +56,7 @@ async function collect(ctx: ReadContext, session: NekReadSession, sample: NekSam
     if (at !== undefined && at.currentKid !== null && !at.found)
       failures.push({ namespace: at.namespace, kid: '', reason: 'its current_kid has no row' });
   };
+  const show = sparing(ctx);
   await readNeks(ctx, session, ({ neks, done }) => {
     for (const rows of neks) {
       const [first] = rows;
@@ -66,7 +68,7 @@ async function collect(ctx: ReadContext, session: NekReadSession, sample: NekSam
       at.found ||= first.kid === at.currentKid;
       sample.add(rows);
     }
-    ctx.progress({ text: `read ${sample.total} namespace keys, ${Math.floor(done * 100)} %` });
+    show(() => `read ${sample.total} namespace keys, ${Math.floor(done * 100)} %`);
   });
   close();
   return failures;
@@ -80,6 +82,7 @@ interface Proven {
 
 async function prove(ctx: ReadContext, verifier: Verifier, sample: NekSample): Promise<Proven> {
   const chosen = sample.chosen();
+  const show = sparing(ctx);
   const failures: Failure[] = [];
   let waiting = 0;
   for (let start = 0; start < chosen.length; start += atOnce) {
@@ -92,7 +95,7 @@ async function prove(ctx: ReadContext, verifier: Verifier, sample: NekSample): P
       if (verdict.state === 'failed' && row !== undefined)
         failures.push({ namespace: row.namespace, kid: row.kid, reason: verdict.reason });
     }
-    ctx.progress({ text: `opened ${start + group.length} of ${chosen.length}` });
+    show(() => `opened ${start + group.length} of ${chosen.length}`);
   }
   return { checked: chosen.length, waiting, failures };
 }

@@ -76,6 +76,19 @@ describe('the way back', () => {
     expect((await rig.exec()).exitCode).toBe(6);
   });
 
+  test('preconditions that did not hold after it are looked at again when it goes on', async () => {
+    const rig = rigThatFails([step('one')], {
+      blocks: { preconditions: [read('before', { expect: 'outputs.n == 1' }), read('other')] },
+    });
+    rig.target.reads.set('before', [{ n: 1 }]);
+    rig.target.reads.set('@recheck/before', [{ n: 2 }, { n: 2 }, { n: 1 }]);
+    expect((await rig.exec()).exitCode).toBe(6);
+    expect((await rig.resume('rollback')).exitCode).toBe(6);
+    expect((await rig.resume()).exitCode).toBe(5);
+    expect(rig.target.count('undo one')).toBe(1);
+    expect(rig.target.count('read @recheck/other')).toBe(3);
+  });
+
   test('an undo that fails stops everything: 6; a resume tries it again and goes on', async () => {
     const rig = rigThatFails([step('one'), step('two'), step('three')]);
     rig.target.script.set('two~undo', ['fail']);
@@ -83,6 +96,15 @@ describe('the way back', () => {
     expect(rig.target.log).toEqual(['do one', 'do two', 'do three', 'undo three']);
     expect((await rig.resume()).exitCode).toBe(5);
     expect(rig.target.log.slice(4)).toEqual(['undo two', 'undo one']);
+  });
+
+  test('its last words are whole sentences, whatever a step said', async () => {
+    const rig = rigThatFails([step('one')]);
+    rig.target.script.set('one~undo', ['fail']);
+    await rig.exec();
+    expect(rig.events.findLast((event) => event.type === 'run-finished')).toMatchObject({
+      text: expect.stringMatching(/: It was refused\. Then: runbook resume /),
+    });
   });
 
   test('an undo whose answer was lost is observed, not repeated', async () => {

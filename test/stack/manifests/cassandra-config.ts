@@ -17,7 +17,8 @@ export function cassandraFiles(java: string): Record<string, string> {
   };
 }
 
-// Without addresses Cassandra takes the pod's own. A new ring is empty, so its nodes need not copy anything. The times
+// Clients may come through a port-forward, which arrives at the pod's loopback; other nodes and drivers are told the pod's
+// own address, which `start.sh` puts in. A new ring is empty, so its nodes need not copy anything. The times
 // are for two busy processors. The last two settings are the chart's: old data depends on them.
 const settings = `cluster_name: cassandra
 num_tokens: 8
@@ -35,6 +36,8 @@ seed_provider:
 data_file_directories: [/var/lib/cassandra/data]
 commitlog_directory: /var/lib/cassandra/commitlog
 saved_caches_directory: /var/lib/cassandra/saved_caches
+rpc_address: 0.0.0.0
+broadcast_rpc_address: POD_IP
 hints_directory: /var/lib/cassandra/hints
 cdc_raw_directory: /var/lib/cassandra/cdc_raw
 commitlog_sync: periodic
@@ -99,8 +102,9 @@ while [ -f "/control/hold-$POD_NAME" ]; do sleep 0.2; done
 const small = '-XX:+UseSerialGC -XX:TieredStopAtLevel=1 @/etc/cassandra/jvm.options';
 
 // A short ring delay and no settling: three nodes on one machine know each other at once. A cheap hash for logins.
-const start = (java: string) => `exec ${java} -Xms400m -Xmx400m -XX:+ExitOnOutOfMemoryError ${small} \\
-  -Dcassandra.config=file:///etc/cassandra/cassandra.yaml \\
+const start = (java: string) => `sed "s/POD_IP/$POD_IP/" /etc/cassandra/cassandra.yaml > /tmp/cassandra.yaml
+exec ${java} -Xms400m -Xmx400m -XX:+ExitOnOutOfMemoryError ${small} \\
+  -Dcassandra.config=file:///tmp/cassandra.yaml \\
   -Dcassandra-rackdc.properties=file:///etc/cassandra/cassandra-rackdc.properties \\
   -Dlogback.configurationFile=/etc/cassandra/logback.xml \\
   -Dcassandra.storagedir=/var/lib/cassandra \\

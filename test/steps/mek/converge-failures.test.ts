@@ -114,6 +114,17 @@ describe('what is observed of a convergence', () => {
     expect(await made.look()).toMatchObject({ state: 'unknown' });
   });
 
+  test('a service without a pod is not proven, which stops nobody from going back', async () => {
+    const made = await captured();
+    made.logs.set('ess', lines(first, first, second));
+    for (const name of podNames(made, 'keys'))
+      made.cluster.remove({ kind: kinds.pods, namespace: 'api-keys', name });
+    expect(await made.look()).toEqual({
+      state: 'not-applied',
+      evidence: '1 of 3 pods are not proven; api-keys: it has no pod now',
+    });
+  });
+
   test('a service that was restarted before another one could be proven is a part of the effect', async () => {
     const made = await captured(world(), input({ consumers: [apiKeys, ess] }));
     expect(await made.look()).not.toHaveProperty('partial');

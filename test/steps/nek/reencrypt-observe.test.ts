@@ -43,6 +43,14 @@ describe('nek.reencrypt looks', () => {
     await expect(look()).rejects.toMatchObject({ retryable: true });
   });
 
+  test('and does not take the first key of a new namespace for a re-encryption that goes on', async () => {
+    const { ctx, store, time: clock, begin } = await started();
+    someRows(store, 3);
+    const { before } = await begin();
+    store.put(nekRow({ namespace: 'fresh', mek: newMek, encryptedAt: clock.now() - 1000 }));
+    expect(await reencrypt.observe(place, before, ctx)).toMatchObject({ state: 'not-applied' });
+  });
+
   test('gives the outputs of the run, and after a crash what the side file tells', async () => {
     const { store, begin, ctx } = await started();
     someRows(store);

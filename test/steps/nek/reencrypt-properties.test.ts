@@ -1,10 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { StepError } from '../../../src/engine/step-type.ts';
+import type { NekRow } from '../../../src/services/nek-store.ts';
 import { reencrypt } from '../../../src/steps/nek/reencrypt.ts';
+import { verify } from '../../../src/steps/nek/verify.ts';
 import { MemoryNekStore } from '../../fakes/memory-nek-store.ts';
-import { captured, type NekRig, nekRig, place } from '../../fakes/nek-rig.ts';
-import { nekOf, nekRow, newMek, oldMek } from '../../fakes/nek-rows.ts';
+import { captured, documentAt, mekFields, type NekRig, nekRig, place } from '../../fakes/nek-rig.ts';
+import { mekBytes, nekOf, nekRow, newMek, oldMek, opened } from '../../fakes/nek-rows.ts';
 import { byKey, type EssAct, EssModel, selected, Watch } from './ess-model.ts';
 import { type Blow, blow, Crash, StruckStore } from './struck-store.ts';
 
@@ -125,5 +127,89 @@ describe('whatever strikes a re-encryption', () => {
       ),
       { numRuns: 150 },
     );
+  });
+});
+
+/** One thing that is not as it was written. */
+type Damage = (row: NekRow, other: NekRow) => NekRow;
+
+const damage: fc.Arbitrary<Damage> = fc.oneof(
+  fc.record({ at: fc.nat(), bit: fc.integer({ min: 0, max: 6 }) }).map(({ at, bit }): Damage => {
+    return (row) => {
+      const bytes = Buffer.from(row.encryptedKey ?? '', 'latin1');
+      const index = at % bytes.length;
+      bytes[index] = (bytes[index] ?? 0) ^ (1 << bit);
+      return { ...row, encryptedKey: bytes.toString('latin1') };
+    };
+  }),
+  fc.constant<Damage>((row, other) => ({ ...row, encryptedKey: other.encryptedKey })),
+  fc.constant<Damage>((row, other) => ({
+    ...row,
+    createdAt: other.createdAt,
+    encryptedAt: row.encryptedAt + 1,
+  })),
+  fc.constantFrom<Damage>(
+    (row) => ({ ...row, status: null }),
+    (row) => ({ ...row, status: 'PENDING_REENCRYPTION' }),
+    (row) => ({ ...row, encryptedKey: null }),
+    (row) => ({ ...row, encryptedByKid: row.encryptedByKid === oldMek ? newMek : oldMek }),
+  ),
+);
+
+describe('whatever is damaged', () => {
+  test('stops a re-encryption before its first write, or lies where nobody reads; two implementations agree', async () => {
+    let [stopped, went] = [0, 0];
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(key, { minLength: 2, maxLength: 5 }),
+        fc.nat(),
+        fc.nat(),
+        damage,
+        async (keys, at, from, harm) => {
+          const clean = new MemoryNekStore();
+          fill(clean, keys);
+          const rows = clean.all();
+          const [row, other] = [rows[at % rows.length], rows[from % rows.length]];
+          if (row === undefined || other === undefined) throw new Error('no rows');
+          const store = new MemoryNekStore();
+          store.put(...rows.filter((one) => one !== row), harm(row, other));
+          const rig = nekRig(store);
+          const failure = await captured(reencrypt, place, rig.ctx)
+            .then((ctx) => reencrypt.run(place, ctx))
+            .then(
+              () => undefined,
+              (error: unknown) => error,
+            );
+          if (failure !== undefined) {
+            expect(failure).toMatchObject({ code: 'nek-anomalies' });
+            expect(store.inserted).toEqual([]);
+            stopped += 1;
+            return;
+          }
+          went += 1;
+          expect(await verify.run(place, rig.ctx)).toMatchObject({ ok: true });
+          for (const [id, found] of byKey(store.all())) {
+            const [before, after] = [selected(byKey(rows).get(id) ?? []), selected(found)];
+            expect(after?.encryptedByKid, id).toBe(newMek);
+            const text = (one: NekRow) => opened(one, mekBytes(one.encryptedByKid ?? ''));
+            if (before !== undefined && after !== undefined) expect(text(after)).toBe(text(before));
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
+    expect(stopped).toBeGreaterThan(30);
+    expect(went).toBeGreaterThan(10);
+  });
+
+  test('master keys of other bytes write nothing', async () => {
+    const rig = nekRig();
+    rig.store.put(nekRow());
+    const { private_jwks: keys, ...fields } = mekFields([newMek, oldMek]);
+    rig.bao.kv.put(documentAt, { ...fields, keys, private_jwks: keys });
+    await expect(reencrypt.capture(place, rig.ctx)).rejects.toMatchObject({
+      code: 'nek-anomalies',
+      details: [expect.stringContaining('decrypt'), expect.anything()],
+    });
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { wrapBudget } from '../../../src/steps/nek/health.ts';
 import { reencrypt } from '../../../src/steps/nek/reencrypt.ts';
 import { healthy } from '../../fakes/memory-nek-store.ts';
 import { captured, documentAt, mekFields, type NekRig, place } from '../../fakes/nek-rig.ts';
@@ -57,6 +58,13 @@ describe('nek.reencrypt refuses before the first write', () => {
     const back = { ...place, kid: oldMek, allowInactive: true };
     await reencrypt.run(back, await captured(reencrypt, back, rig.ctx));
     expect(inUse(rig.store, 'a').encryptedByKid).toBe(oldMek);
+  });
+
+  test('a master key that has wrapped too often, and warns before', () => {
+    expect(wrapBudget(newMek, 2 ** 28)).toEqual([]);
+    expect(wrapBudget(newMek, 2 ** 28 + 1)).toEqual([expect.stringContaining(newMek)]);
+    expect(wrapBudget(newMek, 2 ** 31)).toHaveLength(1);
+    expect(() => wrapBudget(newMek, 2 ** 31 + 1)).toThrow(/2147483649 times/);
   });
 
   test('a clock that is minutes away', async () => {

@@ -7,6 +7,10 @@ import { inUse, someRows, started } from './reencrypting.ts';
 const instant = Date.parse('2027-01-01T00:00:00Z');
 const now = Date.parse('2027-01-10T08:00:00Z');
 
+/** Within the minute before now. */
+const isRecent = (time: unknown) =>
+  Number.isInteger(time) && Number(time) > now - 60_000 && Number(time) <= now;
+
 describe('nek.reencrypt', () => {
   test('puts a proven row of the new master key beside the old one, and touches nothing else', async () => {
     const { ctx, store, begin } = await started();
@@ -37,7 +41,7 @@ describe('nek.reencrypt', () => {
       expect(columns).toEqual({
         namespace: 'a',
         kid: old?.kid,
-        encryptedAt: now,
+        encryptedAt: expect.toSatisfy(isRecent),
         createdAt: old?.createdAt,
         encryptedByKid: newMek,
         status: 'VALIDATED',
@@ -51,7 +55,7 @@ describe('nek.reencrypt', () => {
         version: 1,
         namespace: 'a',
         createdAt: old?.createdAt,
-        encryptedAt: now,
+        encryptedAt: row.encryptedAt,
       });
       const text = opened(row, mekBytes(newMek));
       expect(text).toBe(opened(old ?? row, mekBytes(oldMek)));
@@ -122,7 +126,7 @@ describe('nek.reencrypt', () => {
     const outputs = await reencrypt.run(place, await begin());
     expect(outputs).toMatchObject({ rewrapped: 1, finished: 1, rows: 5 });
     expect(inUse(store, 'a')).toEqual({ ...pending, status: 'VALIDATED' });
-    expect(inUse(store, 'b').encryptedAt).toBe(now);
+    expect(inUse(store, 'b').encryptedAt).toSatisfy(isRecent);
     const left = store.all().filter(({ status }) => status === 'PENDING_REENCRYPTION');
     expect(left.map(({ namespace }) => namespace)).toEqual(['b']);
   });
@@ -176,6 +180,37 @@ describe('nek.reencrypt', () => {
     await reencrypt.run({ ...place, rowsPerSecond: 10 }, ctx);
     // The last ten are written when those before them have had their time.
     expect(clock.now() - start).toBe(4000);
+  });
+
+  test('gives new rows the time of the servers, and never one that is older than a row there is', async () => {
+    const { store, bao, begin } = await started();
+    store.put(nekRow({ namespace: 'a' }), nekRow({ namespace: 'b', encryptedAt: now + 50_000 }));
+    bao.nodes.set('bao-0', { active: true, serverTime: now / 1000 + 30 });
+    await reencrypt.run(place, await begin());
+    expect(inUse(store, 'a').encryptedAt - 30_000).toSatisfy(isRecent);
+    expect(inUse(store, 'b').encryptedAt).toBe(now + 50_001);
+  });
+
+  test('two who re-encrypt one key at the same moment make two rows', async () => {
+    const one = await started();
+    someRows(one.store, 200);
+    const another = await started(one.store);
+    const [mine, theirs] = await Promise.all([
+      one.begin(),
+      another.begin().then((ctx) => ({ ...ctx, operationKey: 'op-2' })),
+    ]);
+    const seen = new Map<string, string | null>();
+    const changed: string[] = [];
+    one.store.gate = () => {
+      for (const { namespace, kid, encryptedAt, encryptedKey } of one.store.all()) {
+        const key = `${namespace} ${kid} ${encryptedAt}`;
+        if (seen.has(key) && seen.get(key) !== encryptedKey) changed.push(key);
+        seen.set(key, encryptedKey);
+      }
+    };
+    await Promise.all([reencrypt.run(place, mine), reencrypt.run(place, theirs)]);
+    expect(changed).toEqual([]);
+    expect(seen.size).toBeGreaterThan(400);
   });
 
   test('tells how far it is, and remembers counts alone', async () => {
