@@ -58,10 +58,10 @@ function expectKept(before: KeysOfWorld, after: KeysOfWorld): void {
 }
 
 describe('mek-rotation', () => {
-  test('ends with every key kept, every pod on the new one, and everything that clients hold still good', async () => {
-    const world = await prepareWorld(use);
+  test.concurrent('ends with every key kept, every pod on the new one, and everything that clients hold still good', async ({ onTestFinished }) => {
+    const world = await prepareWorld(use, { done: onTestFinished });
     const before = lookAt(world, keysOf);
-    const rig = createRig();
+    const rig = createRig(onTestFinished);
     const done = await inWorld(rig, world, ['exec', 'mek-rotation', '--yes']);
     expect(done.code, done.stderr).toBe(0);
     const folder = newestRun(rig);
@@ -93,10 +93,10 @@ describe('mek-rotation', () => {
     expect(existsSync(path.join(rig.folder, 'mek-backups'))).toBe(false);
   });
 
-  test('shows in a dry run what happens to each key, without a key, and changes nothing', async () => {
-    const world = await prepareWorld(use);
+  test.concurrent('shows in a dry run what happens to each key, without a key, and changes nothing', async ({ onTestFinished }) => {
+    const world = await prepareWorld(use, { done: onTestFinished });
     const [digest, { keys, privateJwks, current }] = [digestOf(world), lookAt(world, keysOf)];
-    const rig = createRig();
+    const rig = createRig(onTestFinished);
     const plan = await inWorld(rig, world, ['plan', 'mek-rotation']);
     expect(plan.code, plan.stderr).toBe(0);
     expect(plan.stdout).toMatch(/keys\[1\]: \(not set\) → "\+ ‹new kid› \(new key\)"/);
@@ -111,14 +111,14 @@ describe('mek-rotation', () => {
   });
 
   /** From a kill in the middle to the end, and then all the way back. */
-  test.each([
+  test.concurrent.for<[string, readonly string[]]>([
     ['publish=crash-after', []],
     ['reencrypt=crash-after', []],
     ['activate=crash-before', ['--fault', 'active/converge=crash-after']],
-  ])('survives kill -9 at %s, and a rollback after that', async (fault, more) => {
-    const world = await prepareWorld(use);
+  ])('survives kill -9 at %s, and a rollback after that', async ([fault, more], { onTestFinished }) => {
+    const world = await prepareWorld(use, { done: onTestFinished });
     const before = lookAt(world, keysOf);
-    const rig = createRig();
+    const rig = createRig(onTestFinished);
     const killed = await inWorld(rig, world, ['exec', 'mek-rotation', '--yes', '--fault', fault, ...more]);
     expect(killed.signal).toBe('SIGKILL');
     const folder = newestRun(rig);
@@ -148,12 +148,12 @@ describe('mek-rotation', () => {
     expect((await rig.run(['verify', 'last'])).code).toBe(0);
   });
 
-  test.each(['publish=crash-before', 'backupWithNew=crash-before', 'loaded/converge=crash-before'])(
+  test.concurrent.for(['publish=crash-before', 'backupWithNew=crash-before', 'loaded/converge=crash-before'])(
     'killed at %s and rolled back, leaves the document with the keys that it had',
-    async (fault) => {
-      const world = await prepareWorld(use);
+    async (fault, { onTestFinished }) => {
+      const world = await prepareWorld(use, { done: onTestFinished });
       const before = lookAt(world, keysOf);
-      const rig = createRig();
+      const rig = createRig(onTestFinished);
       const killed = await inWorld(rig, world, ['exec', 'mek-rotation', '--yes', '--fault', fault]);
       expect(killed.signal).toBe('SIGKILL');
       const back = await rig.run(['rollback', 'last', '--yes']);
@@ -166,7 +166,7 @@ describe('mek-rotation', () => {
 });
 
 describe('after a rotation by the published procedure', () => {
-  test('an audit names the damage, no rotation begins on it, the repair brings every API key back', async () => {
+  test.concurrent('an audit names the damage, no rotation begins on it, the repair brings every API key back', async ({ onTestFinished }) => {
     let before: KeysOfWorld | undefined;
     const world = await prepareWorld(async (sandbox) => {
       use(sandbox);
@@ -175,7 +175,7 @@ describe('after a rotation by the published procedure', () => {
       await pass(sandbox, 20 * MINUTE);
     });
     const lost = before?.privateJwks.keys().next().value ?? '';
-    const rig = createRig();
+    const rig = createRig(onTestFinished);
     const audit = await inWorld(rig, world, ['exec', 'mek-audit']);
     expect(audit.code, audit.stderr).toBe(1);
     expect(audit.stderr).toMatch(new RegExp(`damaged: private_jwks.*${lost}`));
@@ -200,10 +200,10 @@ describe('after a rotation by the published procedure', () => {
 });
 
 describe('mek-retire', () => {
-  test('of the first of three keys is refused while API keys need it, and passes when they are gone', async () => {
-    const world = await prepareWorld(use);
+  test.concurrent('of the first of three keys is refused while API keys need it, and passes when they are gone', async ({ onTestFinished }) => {
+    const world = await prepareWorld(use, { done: onTestFinished });
     const { current: first } = lookAt(world, keysOf);
-    const rig = createRig();
+    const rig = createRig(onTestFinished);
     let rotated = world;
     for (let count = 0; count < 2; count += 1) {
       const done = await inWorld(rig, rotated, ['exec', 'mek-rotation', '--yes']);
@@ -237,10 +237,10 @@ describe('mek-retire', () => {
 });
 
 describe('mek-restore-from-backup', () => {
-  test('brings back what a blind write took away, or a document that is gone, and undeletes nothing', async () => {
-    const world = await prepareWorld(use);
+  test.concurrent('brings back what a blind write took away, or a document that is gone, and undeletes nothing', async ({ onTestFinished }) => {
+    const world = await prepareWorld(use, { done: onTestFinished });
     const before = lookAt(world, keysOf);
-    const rig = createRig();
+    const rig = createRig(onTestFinished);
     const saved = await inWorld(rig, world, ['exec', 'backup-openbao']);
     expect(saved.code, saved.stderr).toBe(0);
     const savedIn = newestRun(rig);
