@@ -142,6 +142,8 @@ export interface ReadStepType<With, Outputs extends object> extends StepTypeBase
   readonly effect: 'read';
   /** An output field that the schema marks `x-secret` is a `Secret`; it is never journaled, so `reread` must be able to get it again. */
   run(input: With, ctx: ReadContext): Promise<Outputs>;
+  /** How long it takes, in milliseconds, where its input says so; `now` is in milliseconds since the epoch. */
+  takes?(input: With, now: number): number | undefined;
   /** What was found, for people who are told that an `expect` about it does not hold. */
   findings?(outputs: Outputs): Findings;
   /** The same secret again, after a resume: exactly the one that `outputs` tells of, never a newer one. */

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, type TestContext, test } from 'vitest';
 import type { Sandbox } from '../../src/sandbox/open.ts';
 import { documentOf, newer, setOf } from '../sandbox/keys-rig.ts';
 import { pass } from '../sandbox/rig.ts';
@@ -25,14 +25,16 @@ function stored({ inspect }: Sandbox): unknown {
 /** A runbook on a world that was spoilt. Whatever comes of it, no key is shown. */
 async function onSpoilt(
   spoil: Spoil,
+  { onTestFinished }: Pick<TestContext, 'onTestFinished'>,
   args: readonly string[] = ['exec', 'mek-rotation', '--yes'],
 ): Promise<{ readonly rig: Rig; readonly done: Finished; readonly world: string }> {
   const canaries: Canary[] = [];
-  const world = await prepareWorld(async (sandbox) => {
+  const prepare = async (sandbox: Sandbox) => {
     canaries.push(...canariesOfDocument(documentOf(sandbox)));
     await spoil(sandbox);
-  });
-  const rig = createRig();
+  };
+  const world = await prepareWorld(prepare, { done: onTestFinished });
+  const rig = createRig(onTestFinished);
   const [command = '', name = '', ...rest] = args;
   const done = await rig.run([command, name, '--sandbox', '--world', world, ...rest]);
   expect(done.stderr).not.toContain('internal error');
@@ -51,19 +53,24 @@ function unwrapped(text: string): string {
   return text.replace(/\s+/g, ' ');
 }
 
-/** Refused before anything was changed, with cause, place and next step. */
-async function expectRefused(spoil: Spoil, said: readonly string[]): Promise<void> {
-  const { rig, done, world } = await onSpoilt(spoil);
+/** Refused before anything was changed, with cause, place and next step; answers what was said. */
+async function expectRefused(
+  spoil: Spoil,
+  said: readonly string[],
+  context: Pick<TestContext, 'onTestFinished'>,
+): Promise<string> {
+  const { rig, done, world } = await onSpoilt(spoil, context);
   expect(done.code, done.stderr).toBe(4);
   const text = unwrapped(done.stderr);
   for (const each of said) expect(text).toContain(each);
   expect(text).toMatch(/at mek-rotation\.yaml:\d+:\d+/);
   expect(text).toContain('nothing was changed');
   for (const run of runsOf(rig)) expect(lookAt(run, stored)).toEqual(lookAt(world, stored));
+  return text;
 }
 
 describe('mek-rotation refuses OpenBao', () => {
-  test.each<[string, Spoil, readonly string[]]>([
+  test.concurrent.for<[string, Spoil, readonly string[]]>([
     [
       'that is sealed',
       ({ control }) => {
@@ -107,7 +114,9 @@ describe('mek-rotation refuses OpenBao', () => {
       ({ control }) => control.skewClock(5 * MINUTE),
       ["is 300 s ahead of this machine's", 'openbao-server-0'],
     ],
-  ])('%s', (_, spoil, said) => expectRefused(spoil, said));
+  ])('%s', async ([, spoil, said], context) => {
+    await expectRefused(spoil, said, context);
+  });
 });
 
 /** The kid of the key that every document here begins with. */
@@ -120,7 +129,7 @@ function inBase64(data: Readonly<Record<string, unknown>>, change: (text: string
 }
 
 describe('mek-rotation refuses a document', () => {
-  test.each<[string, Spoil, readonly string[]]>([
+  test.concurrent.for<[string, Spoil, readonly string[]]>([
     [
       'that is no base64',
       (s) => edit(s, (data) => ({ ...data, keys: `${data.keys}!` })),
@@ -185,13 +194,15 @@ describe('mek-rotation refuses a document', () => {
       (s) => edit(s, (data) => ({ ...data, current_kid: newer[0] })),
       [`current_kid (${newer[0]}) is not in keys`, `current_kid (${newer[0]}) is not in private_jwks`],
     ],
-  ])('%s', (_, spoil, said) => expectRefused(spoil, [...said, 'next: mek-audit shows its history']));
+  ])('%s', async ([, spoil, said], context) => {
+    await expectRefused(spoil, [...said, 'next: mek-audit shows its history'], context);
+  });
 
-  test('that an audit shows with every problem, and ends with 1', async () => {
-    const { done } = await onSpoilt(
-      (s) => edit(s, (data) => ({ ...data, keys: 'x' })),
-      ['exec', 'mek-audit'],
-    );
+  test.concurrent('that an audit shows with every problem, and ends with 1', async (context) => {
+    const { done } = await onSpoilt((s) => edit(s, (data) => ({ ...data, keys: 'x' })), context, [
+      'exec',
+      'mek-audit',
+    ]);
     expect(done.code, done.stderr).toBe(1);
     expect(done.stderr).toContain('keys is not standard base64');
     expect(done.stdout).toMatch(/problems:\n {2}- keys is not standard base64/);
@@ -199,8 +210,8 @@ describe('mek-rotation refuses a document', () => {
   });
 });
 
-test('other bytes under the same kid in the two sets are how a stock install is made, and an audit says so', async () => {
-  const { done } = await onSpoilt(() => undefined, ['exec', 'mek-audit', '--output', 'json']);
+test.concurrent('other bytes under the same kid in the two sets are how a stock install is made, and an audit says so', async (context) => {
+  const { done } = await onSpoilt(() => undefined, context, ['exec', 'mek-audit', '--output', 'json']);
   expect(done.code, done.stderr).toBe(0);
   const finished = done.stdout
     .split('\n')
@@ -215,8 +226,8 @@ test('other bytes under the same kid in the two sets are how a stock install is 
   });
 });
 
-test('check-and-set is no obstacle, and after a rotation no blind writer gets through', async () => {
-  const { rig, done } = await onSpoilt((s) => bao(s, `POST ${metadata}`, { cas_required: true }));
+test.concurrent('check-and-set is no obstacle, and after a rotation no blind writer gets through', async (context) => {
+  const { rig, done } = await onSpoilt((s) => bao(s, `POST ${metadata}`, { cas_required: true }), context);
   expect(done.code, done.stderr).toBe(0);
   const [run = ''] = runsOf(rig);
   lookAt(run, ({ control, inspect }) => {
@@ -236,7 +247,7 @@ const otherRow = ({ inspect }: Sandbox, namespace: string) =>
   inspect.nekRows(namespace)[1]?.encryptedKey ?? '';
 
 describe('a row of a namespace key', () => {
-  test.each<[string, Spoil, string]>([
+  test.concurrent.for<[string, Spoil, string]>([
     ['that is no JWE', (s) => spoilRow(s, { encryptedKey: 'garbage' }), 'is no JWE (jwe-parts)'],
     [
       'whose key is gone',
@@ -267,21 +278,27 @@ describe('a row of a namespace key', () => {
       (s) => spoilRow(s, { encryptedByKid: newer[0] }),
       '(encrypted-by-kid)',
     ],
-  ])('%s stops a rotation, is named, and stays as it is', async (_, spoil, why) => {
+  ])('%s stops a rotation, is named, and stays as it is', async ([, spoil, why], context) => {
     const seen: string[] = [];
-    await expectRefused(
+    const text = await expectRefused(
       (sandbox) => {
         seen.push(row(sandbox));
         return spoil(sandbox);
       },
       [why, 'next: Keep every master key'],
+      context,
     );
-    const { done } = await onSpoilt(spoil, ['exec', 'nek-reencryption', '--yes']);
-    expect(done.code, done.stderr).toBe(4);
-    expect(unwrapped(done.stderr)).toContain(`${seen[0]}: `);
+    expect(text).toContain(`${seen[0]}: `);
   });
 
-  test('under a master key that is not there is told by an audit, which ends with 1', async () => {
+  test.concurrent('stops a re-encryption, too', async (context) => {
+    const spoil: Spoil = (s) => spoilRow(s, { encryptedKey: 'garbage' });
+    const { done } = await onSpoilt(spoil, context, ['exec', 'nek-reencryption', '--yes']);
+    expect(done.code, done.stderr).toBe(4);
+    expect(unwrapped(done.stderr)).toMatch(/nvcf \S{43} \S+: its encrypted_key is no JWE/);
+  });
+
+  test.concurrent('under a master key that is not there is told by an audit, which ends with 1', async (context) => {
     const lost = '1d9a4c00-ea15-11f0-8123-01020304abcd';
     const { done } = await onSpoilt(
       (s) => {
@@ -297,6 +314,7 @@ describe('a row of a namespace key', () => {
           'private_jwks',
         ]);
       },
+      context,
       ['exec', 'mek-audit'],
     );
     expect(done.code, done.stderr).toBe(1);
@@ -306,16 +324,17 @@ describe('a row of a namespace key', () => {
 });
 
 describe('Cassandra', () => {
-  test('with one node down is good enough', async () => {
-    const { done, rig } = await onSpoilt(async (s) => {
+  test.concurrent('with one node down is good enough', async (context) => {
+    const stop = async (s: Sandbox) => {
       s.control.stopNode('cassandra-0');
       await pass(s, MINUTE);
-    });
+    };
+    const { done, rig } = await onSpoilt(stop, context);
     expect(done.code, done.stderr).toBe(0);
     expect(lookAt(runsOf(rig)[0] ?? '', ({ inspect }) => inspect.nekRows().length)).toBe(24);
   });
 
-  test.each<[string, Spoil, readonly string[]]>([
+  test.concurrent.for<[string, Spoil, readonly string[]]>([
     [
       'with two nodes down',
       async (s) => {
@@ -363,14 +382,16 @@ describe('Cassandra', () => {
         control.editKv({ mount: 'services/ess-api/kv', path: 'cassandra/creds', data: { user: 'x' } }),
       ['services/ess-api/kv/cassandra/creds'],
     ],
-  ])('%s stops a rotation before it begins', (_, spoil, said) => expectRefused(spoil, said));
+  ])('%s stops a rotation before it begins', async ([, spoil, said], context) => {
+    await expectRefused(spoil, said, context);
+  });
 });
 
-test('backup-openbao never writes over a file, and takes no new backup for one that is there', async () => {
-  const first = await onSpoilt(() => undefined, ['exec', 'backup-openbao', '--output', 'json']);
+test.concurrent('backup-openbao never writes over a file, and takes no new backup for one that is there', async (context) => {
+  const first = await onSpoilt(() => undefined, context, ['exec', 'backup-openbao', '--output', 'json']);
   expect(first.done.code, first.done.stderr).toBe(0);
   const file = `mek-backups/${path.basename(runsOf(first.rig)[0] ?? '')}-mek.age`;
-  const rig = createRig();
+  const rig = createRig(context.onTestFinished);
   rig.write(file, 'something else');
   const done = await rig.run(['exec', 'backup-openbao', '--sandbox', '--world', first.world]);
   expect(done.code, done.stderr).toBe(1);

@@ -3,11 +3,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Sandbox } from '../../src/sandbox/open.ts';
-import { documentOf, encoded, jwk, newer, setOf } from '../sandbox/keys-rig.ts';
 import { pass } from '../sandbox/rig.ts';
 import { canaryScanner, secretKey } from './canaries.ts';
 import { brokenPromises, type KeysOfWorld, keysOf, lookAt, prepareWorld } from './key-world.ts';
+import { rotateByTheBook } from './key-worlds.ts';
 import { createRig, type Finished, type Rig } from './rig.ts';
+import { bao, document } from './spoil.ts';
 import { filesBelow } from './state.ts';
 
 const MINUTE = 60_000;
@@ -57,10 +58,10 @@ function expectKept(before: KeysOfWorld, after: KeysOfWorld): void {
 }
 
 describe('mek-rotation', () => {
-  test('ends with every key kept, every pod on the new one, and everything that clients hold still good', async () => {
-    const world = await prepareWorld(use);
+  test.concurrent('ends with every key kept, every pod on the new one, and everything that clients hold still good', async ({ onTestFinished }) => {
+    const world = await prepareWorld(use, { done: onTestFinished });
     const before = lookAt(world, keysOf);
-    const rig = createRig();
+    const rig = createRig(onTestFinished);
     const done = await inWorld(rig, world, ['exec', 'mek-rotation', '--yes']);
     expect(done.code, done.stderr).toBe(0);
     const folder = newestRun(rig);
@@ -92,10 +93,10 @@ describe('mek-rotation', () => {
     expect(existsSync(path.join(rig.folder, 'mek-backups'))).toBe(false);
   });
 
-  test('shows in a dry run what happens to each key, without a key, and changes nothing', async () => {
-    const world = await prepareWorld(use);
+  test.concurrent('shows in a dry run what happens to each key, without a key, and changes nothing', async ({ onTestFinished }) => {
+    const world = await prepareWorld(use, { done: onTestFinished });
     const [digest, { keys, privateJwks, current }] = [digestOf(world), lookAt(world, keysOf)];
-    const rig = createRig();
+    const rig = createRig(onTestFinished);
     const plan = await inWorld(rig, world, ['plan', 'mek-rotation']);
     expect(plan.code, plan.stderr).toBe(0);
     expect(plan.stdout).toMatch(/keys\[1\]: \(not set\) → "\+ ‹new kid› \(new key\)"/);
@@ -110,14 +111,14 @@ describe('mek-rotation', () => {
   });
 
   /** From a kill in the middle to the end, and then all the way back. */
-  test.each([
+  test.concurrent.for<[string, readonly string[]]>([
     ['publish=crash-after', []],
     ['reencrypt=crash-after', []],
     ['activate=crash-before', ['--fault', 'active/converge=crash-after']],
-  ])('survives kill -9 at %s, and a rollback after that', async (fault, more) => {
-    const world = await prepareWorld(use);
+  ])('survives kill -9 at %s, and a rollback after that', async ([fault, more], { onTestFinished }) => {
+    const world = await prepareWorld(use, { done: onTestFinished });
     const before = lookAt(world, keysOf);
-    const rig = createRig();
+    const rig = createRig(onTestFinished);
     const killed = await inWorld(rig, world, ['exec', 'mek-rotation', '--yes', '--fault', fault, ...more]);
     expect(killed.signal).toBe('SIGKILL');
     const folder = newestRun(rig);
@@ -147,12 +148,12 @@ describe('mek-rotation', () => {
     expect((await rig.run(['verify', 'last'])).code).toBe(0);
   });
 
-  test.each(['publish=crash-before', 'backupWithNew=crash-before', 'loaded/converge=crash-before'])(
+  test.concurrent.for(['publish=crash-before', 'backupWithNew=crash-before', 'loaded/converge=crash-before'])(
     'killed at %s and rolled back, leaves the document with the keys that it had',
-    async (fault) => {
-      const world = await prepareWorld(use);
+    async (fault, { onTestFinished }) => {
+      const world = await prepareWorld(use, { done: onTestFinished });
       const before = lookAt(world, keysOf);
-      const rig = createRig();
+      const rig = createRig(onTestFinished);
       const killed = await inWorld(rig, world, ['exec', 'mek-rotation', '--yes', '--fault', fault]);
       expect(killed.signal).toBe('SIGKILL');
       const back = await rig.run(['rollback', 'last', '--yes']);
@@ -164,31 +165,17 @@ describe('mek-rotation', () => {
   );
 });
 
-/** What the published procedure does: a new key in front of `keys`, and the whole of `keys` written over `private_jwks`. */
-function rotateByTheBook(sandbox: Sandbox, kid: string): void {
-  const keys = encoded([jwk(kid, 7), ...setOf(documentOf(sandbox), 'keys')]);
-  const written = sandbox.control.editKv({
-    data: {
-      keys,
-      private_jwks: keys,
-      current_kid: kid,
-      jwe_mapping: JSON.stringify({ payload_jwe_kid: kid }),
-    },
-  });
-  expect(written).toHaveProperty('version');
-}
-
 describe('after a rotation by the published procedure', () => {
-  test('an audit names the damage, no rotation begins on it, the repair brings every API key back', async () => {
+  test.concurrent('an audit names the damage, no rotation begins on it, the repair brings every API key back', async ({ onTestFinished }) => {
     let before: KeysOfWorld | undefined;
     const world = await prepareWorld(async (sandbox) => {
       use(sandbox);
       before = keysOf(sandbox);
-      rotateByTheBook(sandbox, newer[0]);
+      rotateByTheBook(sandbox);
       await pass(sandbox, 20 * MINUTE);
     });
     const lost = before?.privateJwks.keys().next().value ?? '';
-    const rig = createRig();
+    const rig = createRig(onTestFinished);
     const audit = await inWorld(rig, world, ['exec', 'mek-audit']);
     expect(audit.code, audit.stderr).toBe(1);
     expect(audit.stderr).toMatch(new RegExp(`damaged: private_jwks.*${lost}`));
@@ -213,10 +200,10 @@ describe('after a rotation by the published procedure', () => {
 });
 
 describe('mek-retire', () => {
-  test('of the first of three keys is refused while API keys need it, and passes when they are gone', async () => {
-    const world = await prepareWorld(use);
+  test.concurrent('of the first of three keys is refused while API keys need it, and passes when they are gone', async ({ onTestFinished }) => {
+    const world = await prepareWorld(use, { done: onTestFinished });
     const { current: first } = lookAt(world, keysOf);
-    const rig = createRig();
+    const rig = createRig(onTestFinished);
     let rotated = world;
     for (let count = 0; count < 2; count += 1) {
       const done = await inWorld(rig, rotated, ['exec', 'mek-rotation', '--yes']);
@@ -250,32 +237,51 @@ describe('mek-retire', () => {
 });
 
 describe('mek-restore-from-backup', () => {
-  test('brings back what a blind write of the migrations Job took away', async () => {
-    const world = await prepareWorld(use);
+  test.concurrent('brings back what a blind write took away, or a document that is gone, and undeletes nothing', async ({ onTestFinished }) => {
+    const world = await prepareWorld(use, { done: onTestFinished });
     const before = lookAt(world, keysOf);
-    const rig = createRig();
+    const rig = createRig(onTestFinished);
     const saved = await inWorld(rig, world, ['exec', 'backup-openbao']);
     expect(saved.code, saved.stderr).toBe(0);
-    const { backup } = outputsOf(newestRun(rig));
-    const overwritten = await prepareWorld(
-      async (sandbox) => {
-        expect(sandbox.control.runMigrationsJob({ misbehaving: true })).toMatchObject({ wrote: true });
-        await pass(sandbox, 20 * MINUTE);
-      },
-      { from: newestRun(rig) },
-    );
+    const savedIn = newestRun(rig);
+    const args = ['mek-restore-from-backup', '--input', `file=${outputsOf(savedIn).backup}`];
+    const worldAfter = (change: (sandbox: Sandbox) => unknown) =>
+      prepareWorld(
+        async (sandbox) => {
+          await change(sandbox);
+          await pass(sandbox, 20 * MINUTE);
+        },
+        { from: savedIn },
+      );
+
+    const overwritten = await worldAfter(({ control }) => {
+      expect(control.runMigrationsJob({ misbehaving: true })).toMatchObject({ wrote: true });
+    });
     expect(lookAt(overwritten, brokenPromises)).not.toEqual([]);
     const audit = await inWorld(rig, overwritten, ['exec', 'mek-audit']);
     expect(audit.code, audit.stderr).toBe(1);
-    const args = ['mek-restore-from-backup', '--input', `file=${backup}`];
     const plan = await inWorld(rig, overwritten, ['plan', ...args]);
     expect(plan.code, plan.stderr).toBe(0);
     expect(plan.stdout).toContain(before.current);
     const restored = await inWorld(rig, overwritten, ['exec', ...args, '--yes']);
     expect(restored.code, restored.stderr).toBe(0);
-    const folder = newestRun(rig);
-    expectKept(before, lookAt(folder, keysOf));
-    expectKept(lookAt(overwritten, keysOf), lookAt(folder, keysOf));
-    expect(lookAt(folder, brokenPromises)).toEqual([]);
+    const merged = newestRun(rig);
+    expectKept(before, lookAt(merged, keysOf));
+    expectKept(lookAt(overwritten, keysOf), lookAt(merged, keysOf));
+    expect(lookAt(merged, brokenPromises)).toEqual([]);
+
+    const gone = await worldAfter((sandbox) =>
+      bao(sandbox, `DELETE ${document.replace('/data/', '/metadata/')}`),
+    );
+    const written = await inWorld(rig, gone, ['exec', ...args, '--yes']);
+    expect(written.code, written.stderr).toBe(0);
+    const { version: _, ...keys } = lookAt(newestRun(rig), keysOf);
+    expect(keys).toEqual({ current: before.current, keys: before.keys, privateJwks: before.privateJwks });
+    expect(lookAt(newestRun(rig), brokenPromises)).toEqual([]);
+
+    const deleted = await worldAfter((sandbox) => bao(sandbox, `DELETE ${document}`));
+    const refused = await inWorld(rig, deleted, ['exec', ...args, '--yes']);
+    expect(refused.stderr).toContain('bao kv undelete');
+    expect(refused.code, refused.stderr).toBe(4);
   });
 });

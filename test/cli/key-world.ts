@@ -6,6 +6,7 @@ import { onTestFinished } from 'vitest';
 import { openSandbox, type Sandbox, type SandboxOptions } from '../../src/sandbox/open.ts';
 import { setOf } from '../sandbox/keys-rig.ts';
 import { never } from '../sandbox/rig.ts';
+import type { AtTheEnd } from './rig.ts';
 
 /** Of every world here: the seed that the program takes unless it is told another. */
 export const seed = 1;
@@ -15,11 +16,11 @@ export const few = { namespaces: 3, each: 4 };
 /** A folder with a world that `--world` can begin with; everything in it has settled. */
 export async function prepareWorld(
   change: (sandbox: Sandbox) => void | Promise<void>,
-  options: Partial<SandboxOptions> & { readonly keep?: boolean } = {},
+  options: Partial<SandboxOptions> & { readonly done?: AtTheEnd } = {},
 ): Promise<string> {
-  const { keep, ...rest } = options.from === undefined ? { neks: few, ...options } : options;
+  const { done = onTestFinished, ...rest } = options.from === undefined ? { neks: few, ...options } : options;
   const dir = mkdtempSync(path.join(tmpdir(), 'runbook-world-'));
-  if (keep !== true) onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  done(() => rmSync(dir, { recursive: true, force: true }));
   const sandbox = openSandbox({ seed, dir, ...rest });
   await sandbox.services.clock.sleep(10 * 60_000, never);
   await change(sandbox);

@@ -40,10 +40,13 @@ export interface Rig {
   ): Promise<Finished>;
 }
 
+/** What is to be done when a test is over. One of several tests at a time has its own. */
+export type AtTheEnd = (cleanUp: () => void) => void;
+
 /** The built program in an empty home, with no kubeconfig and no environment but PATH. */
-export function createRig(): Rig {
+export function createRig(done: AtTheEnd = onTestFinished): Rig {
   const folder = mkdtempSync(path.join(tmpdir(), 'runbook-rig-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  done(() => rmSync(folder, { recursive: true, force: true }));
   const launch = (
     command: readonly [string, ...string[]],
     options: { readonly env?: Readonly<Record<string, string>>; readonly stdin?: string } = {},

@@ -60,6 +60,7 @@ function readType(world: FakeWorld): ReadStepType<ThingInput, object> {
     resources: ({ thing }) => [{ path: `things/${thing}`, mode: 'read' }],
     access: ({ thing }) => [access('get', thing)],
     findings: (outputs) => findingsOf(outputs),
+    takes: ({ value }) => value,
     run: async (input) => ({ value: look(world, 'read', input) }),
   };
 }

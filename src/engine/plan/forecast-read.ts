@@ -117,7 +117,8 @@ function failed(planner: Planner, subject: Subject, failing: Failing): Answer {
   const { why, waits, hint, details, outputs } = failing;
   const precondition = spot.block === 'preconditions';
   const later = precondition ? undefined : whatComesFirst(planner, subject, waits);
-  if (later !== undefined) return { status: 'read-later', reason: `not so now: ${why}; ${later}` };
+  if (later !== undefined)
+    return { status: 'read-later', reason: `not so now: ${why.replace(/\.$/, '')}; ${later}` };
   if (precondition || node.onFailure !== 'continue')
     addProblem(planner, node, {
       kind: precondition ? 'precondition' : 'read',

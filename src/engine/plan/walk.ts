@@ -6,7 +6,7 @@ import { forecastRead } from './forecast-read.ts';
 import { childOf, itemOf, undoOf, verifyOf } from './instance.ts';
 import { addProblem, amend, type Planner, type Spot, setFacts, show } from './planner.ts';
 import { whenDecidedFor } from './scope.ts';
-import { knownAfter, labelOf, nameOf, subjectOf } from './subject.ts';
+import { knownAfter, labelOf, nameOf, type Subject, subjectOf } from './subject.ts';
 import { walkInclude } from './walk-include.ts';
 
 /** How long something takes, and whether anything in it is still to be known. */
@@ -138,7 +138,7 @@ async function walkStep(planner: Planner, node: StepNode, { id, spot }: Place): 
   if (!spot.shown) setFacts(planner, id, { state: 'applied', pending: true });
   else if (node.effect === 'read') {
     await forecastRead(planner, subject);
-    span = planner.spans.get(node.id) ?? noTime;
+    span = planner.spans.get(node.id) ?? (spot.block === 'rollback' ? noTime : spanOf(planner, subject));
   } else span = await forecastChange(planner, subject, undo);
   if (node.verify !== undefined) {
     const doubt = spot.doubt ?? knownAfter([id]);
@@ -146,6 +146,15 @@ async function walkStep(planner: Planner, node: StepNode, { id, spot }: Place): 
     await walkNodes(planner, node.verify, { spot: verify, parallel: 1 });
   }
   return { span, pending: planner.facts.get(id)?.pending === true };
+}
+
+/** Most reads take no time worth naming; a wait takes as long as it says. */
+function spanOf(planner: Planner, { type, input }: Subject): Span {
+  const ms =
+    type.effect === 'read' && input.state === 'known'
+      ? type.takes?.(input.value as never, planner.request.options.now)
+      : undefined;
+  return ms === undefined ? noTime : { min: ms, max: ms };
 }
 
 /** Undo steps have no lines of their own: what they need is checked, and their names say how the step is taken back. */

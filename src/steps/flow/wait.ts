@@ -10,6 +10,10 @@ export const wait: ReadStepType<WaitWith, WaitOutputs> = {
   resources: () => [],
   access: () => [],
   check: problems,
+  takes: (input, now) =>
+    input.until === undefined
+      ? parseDuration(input.for ?? '')
+      : Math.max(0, Date.parse(input.until) - now) || undefined,
   async run(input, ctx) {
     const [problem] = problems(input);
     if (problem !== undefined)

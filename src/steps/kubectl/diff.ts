@@ -30,9 +30,15 @@ function compare(
   if (JSON.stringify(before) === JSON.stringify(after)) return [];
   if (before === undefined && isFlat(after)) return compare(path, {}, after, hidden);
   if (after === undefined && isFlat(before)) return compare(path, before, {}, hidden);
+  if (before === undefined && isNamed(after)) return compare(path, [], after, hidden);
+  if (after === undefined && isNamed(before)) return compare(path, before, [], hidden);
   if (isObject(before) && isObject(after)) {
-    const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])];
     const literal = [before.name, after.name].find((name) => typeof name === 'string');
+    const named = path.at(-1)?.endsWith(`[${literal}]`) === true;
+    // The path says the name already.
+    const keys = [...new Set([...Object.keys(before), ...Object.keys(after)])].filter(
+      (key) => !named || key !== 'name',
+    );
     return keys.flatMap((key) => {
       const hide = hidden || (key === 'value' && typeof literal === 'string' && looksSecret(literal));
       return compare([...path, key], before[key], after[key], hide);
@@ -66,7 +72,12 @@ function comparable(object: KubernetesObject | undefined): JsonObject | undefine
 
 /** Labels, annotations, data: read key by key, also when the first one comes or the last one goes. */
 function isFlat(value: Json | undefined): value is JsonObject {
-  return isObject(value) && Object.values(value).every((item) => typeof item !== 'object');
+  return isObject(value) && Object.values(value).every((item) => item === null || typeof item !== 'object');
+}
+
+/** Variables, ports, volumes: read name by name, also when the first one comes or the last one goes. */
+function isNamed(value: Json | undefined): value is readonly Json[] {
+  return Array.isArray(value) && value.length > 0 && byName(value, []) !== undefined;
 }
 
 type Named = { readonly name: string; readonly before: Json | undefined; readonly after: Json | undefined };

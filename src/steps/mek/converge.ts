@@ -195,7 +195,7 @@ async function judge(
   if (unproven.length === 0)
     return {
       state: 'applied',
-      evidence: `${pods.length} pods have loaded ${goal.kid}`,
+      evidence: `${pods.length === 1 ? '1 pod has' : `${pods.length} pods have`} loaded ${goal.kid}`,
       outputs: asJson(await outputsOf(ctx, input, { goal, pods })),
       witnesses: [documentWitness(open, mount)],
     };

@@ -175,7 +175,12 @@ async function consumerGates(
 function loadedGate(consumer: string, { kid }: Goal, proofs: readonly PodProof[]): Gate {
   const gate = `${consumer} uses another key`;
   const open = proofs.find(({ state }) => state !== 'proven');
-  if (open === undefined) return { gate, ok: true, evidence: `${proofs.length} pods have ${kid} as active` };
+  if (open === undefined)
+    return {
+      gate,
+      ok: true,
+      evidence: `${proofs.length === 1 ? '1 pod has' : `${proofs.length} pods have`} ${kid} as active`,
+    };
   return {
     gate,
     ok: false,
@@ -210,7 +215,8 @@ function atLeast(text: string | undefined, least: number): number {
 }
 
 function minutes(milliseconds: number): string {
-  return `${Math.floor(milliseconds / 60_000)} minutes`;
+  const count = Math.max(0, Math.floor(milliseconds / 60_000));
+  return count === 1 ? 'a minute' : `${count} minutes`;
 }
 
 function time(milliseconds: number): string {

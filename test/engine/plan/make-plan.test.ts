@@ -166,6 +166,16 @@ describe('reads', () => {
     expect(hint).toBe('look into each');
   });
 
+  test('a read that says how long it takes counts for the time of the plan, but not in a rollback', async () => {
+    const long = (id: string) => read(id, { with: { thing: 'a', value: 60_000 } });
+    const parts = { preconditions: [long('before')], rollback: [long('back')] };
+    const { plan } = await planOf(
+      runbook([step('one', set('a', 0)), long('wait')], parts),
+      fakeWorld({ a: 3 }),
+    );
+    expect(plan.duration).toMatchObject({ min: 121_000, max: 123_000 });
+  });
+
   test('an output of a step that is skipped is no mistake: the run leaves it out', async () => {
     const steps = [read('look', { with: { thing: 'a' }, when: '1 > 2' })];
     const outputs = { value: '{{steps.look.outputs.value}}' };

@@ -32,6 +32,13 @@ describe('wait', () => {
     });
   });
 
+  test('tells a plan how long it takes', () => {
+    const now = Date.parse('2027-01-10T08:00:00Z');
+    expect(wait.takes?.({ for: '61m' }, now)).toBe(61 * 60_000);
+    expect(wait.takes?.({ until: '2027-01-10T10:00:00+01:00' }, now)).toBe(3_600_000);
+    expect(wait.takes?.({ until: '2027-01-10T07:00:00Z' }, now)).toBeUndefined();
+  });
+
   test('a moment that has come needs no wait', async () => {
     const { ctx } = stepRig();
     expect(await wait.run({ until: '2027-01-10T08:00:00Z' }, ctx)).toEqual({

@@ -64,6 +64,20 @@ test('an earlier value that looks like a secret reaches neither plan nor record,
   });
 });
 
+test('the first variables of a container are predicted one by one, secret ones without their value', async () => {
+  const rig = stepRig();
+  putWorkload(rig.cluster, {});
+  const wanted = { ...target, env: { MODE: 'fast', DB_PASSWORD: 'hunter2-canary' } };
+  const predicted = await setEnv.predict(wanted, rig.ctx);
+  expect(JSON.stringify(predicted)).not.toContain('hunter2-canary');
+  const lines = predicted.predictable ? predicted.diff.filter(({ path }) => path.endsWith('.value')) : [];
+  expect(lines.map(({ path }) => path)).toEqual([
+    'spec.template.spec.containers[main].env[MODE].value',
+    'spec.template.spec.containers[main].env[DB_PASSWORD].value',
+  ]);
+  expect(lines[0]).toMatchObject({ after: 'fast' });
+});
+
 test('a container that is not there is named, with those that are', async () => {
   const rig = ready();
   const wrong = setEnv.run({ ...input, container: 'mian' }, rig.ctx);
