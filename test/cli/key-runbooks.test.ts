@@ -58,7 +58,9 @@ function expectKept(before: KeysOfWorld, after: KeysOfWorld): void {
 }
 
 describe('mek-rotation', () => {
-  test.concurrent('ends with every key kept, every pod on the new one, and everything that clients hold still good', async ({ onTestFinished }) => {
+  test.concurrent('ends with every key kept, every pod on the new one, and everything that clients hold still good', async ({
+    onTestFinished,
+  }) => {
     const world = await prepareWorld(use, { done: onTestFinished });
     const before = lookAt(world, keysOf);
     const rig = createRig(onTestFinished);
@@ -93,7 +95,9 @@ describe('mek-rotation', () => {
     expect(existsSync(path.join(rig.folder, 'mek-backups'))).toBe(false);
   });
 
-  test.concurrent('shows in a dry run what happens to each key, without a key, and changes nothing', async ({ onTestFinished }) => {
+  test.concurrent('shows in a dry run what happens to each key, without a key, and changes nothing', async ({
+    onTestFinished,
+  }) => {
     const world = await prepareWorld(use, { done: onTestFinished });
     const [digest, { keys, privateJwks, current }] = [digestOf(world), lookAt(world, keysOf)];
     const rig = createRig(onTestFinished);
@@ -166,7 +170,9 @@ describe('mek-rotation', () => {
 });
 
 describe('after a rotation by the published procedure', () => {
-  test.concurrent('an audit names the damage, no rotation begins on it, the repair brings every API key back', async ({ onTestFinished }) => {
+  test.concurrent('an audit names the damage, no rotation begins on it, the repair brings every API key back', async ({
+    onTestFinished,
+  }) => {
     let before: KeysOfWorld | undefined;
     const world = await prepareWorld(async (sandbox) => {
       use(sandbox);
@@ -200,7 +206,9 @@ describe('after a rotation by the published procedure', () => {
 });
 
 describe('mek-retire', () => {
-  test.concurrent('of the first of three keys is refused while API keys need it, and passes when they are gone', async ({ onTestFinished }) => {
+  test.concurrent('of the first of three keys is refused while API keys need it, and passes when they are gone', async ({
+    onTestFinished,
+  }) => {
     const world = await prepareWorld(use, { done: onTestFinished });
     const { current: first } = lookAt(world, keysOf);
     const rig = createRig(onTestFinished);
@@ -237,7 +245,9 @@ describe('mek-retire', () => {
 });
 
 describe('mek-restore-from-backup', () => {
-  test.concurrent('brings back what a blind write took away, or a document that is gone, and undeletes nothing', async ({ onTestFinished }) => {
+  test.concurrent('brings back what a blind write took away, or a document that is gone, and undeletes nothing', async ({
+    onTestFinished,
+  }) => {
     const world = await prepareWorld(use, { done: onTestFinished });
     const before = lookAt(world, keysOf);
     const rig = createRig(onTestFinished);

@@ -13,7 +13,10 @@ test('a change that its step gave up is not waited for: the run fails at once, f
   rig.target.verdicts.set('restart', ['not-applied', ...Array<'in-progress'>(500).fill('in-progress')]);
   const began = rig.clock.now();
   expect((await rig.exec()).exitCode).toBe(1);
-  expect(failureOf(rig)).toMatchObject({ id: 'restart', error: { code: 'refused', message: 'It was refused.' } });
+  expect(failureOf(rig)).toMatchObject({
+    id: 'restart',
+    error: { code: 'refused', message: 'It was refused.' },
+  });
   expect(rig.clock.now() - began).toBeLessThan(1000);
 });
 
