@@ -149,7 +149,7 @@ test('pre-upgrade-checklist waits until somebody has read the release notes', as
   expect(approved.code, approved.stderr).toBe(0);
   const last = await rig.run(['resume', run, '--yes']);
   expect(last.code, last.stderr).toBe(0);
-  expect(last.stdout).toContain(`api-values-${run}.yaml`);
+  expect(last.stdout).toContain(`api-values-${run}.yaml.age`);
 });
 
 test.each([
