@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { binaryFolder, goModules, helmFolder, stackFolder } from './paths.ts';
+import { binaryFolder, goModules, ownFolder, stackFolder } from './paths.ts';
 import { runVisibly, say } from './shell.ts';
 
 const kubernetesVersion = 'v1.34.4';
 const version = 'k8s.io/component-base/version';
 
-type GoModule = (typeof goModules)[number] | 'helm';
+type GoModule = (typeof goModules)[number] | 'helm' | 'registry';
 
 /** Package → name of its program. */
 const programs: Record<GoModule, Record<string, string>> = {
@@ -20,6 +20,7 @@ const programs: Record<GoModule, Record<string, string>> = {
   openbao: { 'github.com/openbao/openbao': 'bao' },
   coredns: { 'github.com/coredns/coredns': 'coredns' },
   helm: { 'helm.sh/helm/v3/cmd/helm': 'helm' },
+  registry: { 'github.com/distribution/distribution/v3/cmd/registry': 'registry' },
 };
 
 // Without its version the API server calls itself v0.0.0-master, which clients that check versions dislike.
@@ -28,6 +29,7 @@ const linkerFlags: Record<GoModule, string> = {
   openbao: '-s -w',
   coredns: '-s -w',
   helm: '-s -w -X helm.sh/helm/v3/internal/version.version=v3.19.5',
+  registry: '-s -w',
 };
 
 /** Builds the servers unless they lie in the cache folder already. */
@@ -37,8 +39,14 @@ export async function ensureBinaries(): Promise<void> {
 
 /** Builds Helm unless it lies in its own cache folder already; answers with the folder. */
 export async function ensureHelm(): Promise<string> {
-  await ensureModules(helmFolder(), ['helm'], 'helm', 4);
-  return helmFolder();
+  await ensureModules(ownFolder('helm'), ['helm'], 'helm', 4);
+  return ownFolder('helm');
+}
+
+/** Builds the registry of charts unless it lies in its own cache folder already; answers with the folder. */
+export async function ensureRegistryProgram(): Promise<string> {
+  await ensureModules(ownFolder('registry'), ['registry'], 'the chart registry', 4);
+  return ownFolder('registry');
 }
 
 async function ensureModules(

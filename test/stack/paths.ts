@@ -22,6 +22,7 @@ export const ports = {
   kubelet: 10250,
   kubeletHealth: 23248,
   corednsHealth: 23080,
+  chartRegistry: 23500,
 } as const;
 
 /** Where the sources of the stack lie, also when this file runs from a bundle. */
@@ -73,12 +74,12 @@ function cacheFolder(): string {
   return path.join(cacheHome, 'runbook-stack');
 }
 
-/** Folder of the `helm` that tests use; keyed by its own module, so that neither makes the other be built again. */
-export function helmFolder(): string {
+/** Folder of a program that has a cache of its own, so that neither it nor the servers make the others be built again. */
+export function ownFolder(module: 'helm' | 'registry'): string {
   const hash = createHash('sha256');
   for (const file of ['go.mod', 'go.sum'])
-    hash.update(readFileSync(path.join(stackFolder(), 'go', 'helm', file)));
-  return path.join(binaryFolder(), '..', '..', `helm-${hash.digest('hex').slice(0, 16)}`);
+    hash.update(readFileSync(path.join(stackFolder(), 'go', module, file)));
+  return path.join(binaryFolder(), '..', '..', `${module}-${hash.digest('hex').slice(0, 16)}`);
 }
 
 /** Path of one built server. */
