@@ -75,10 +75,19 @@ function cacheFolder(): string {
 
 /** Folder of the `helm` that tests use; keyed by its own module, so that neither makes the other be built again. */
 export function helmFolder(): string {
+  return moduleFolder('helm');
+}
+
+/** Folder of the NATS server, keyed by its own module, too. */
+export function natsFolder(): string {
+  return moduleFolder('nats');
+}
+
+function moduleFolder(module: string): string {
   const hash = createHash('sha256');
   for (const file of ['go.mod', 'go.sum'])
-    hash.update(readFileSync(path.join(stackFolder(), 'go', 'helm', file)));
-  return path.join(binaryFolder(), '..', '..', `helm-${hash.digest('hex').slice(0, 16)}`);
+    hash.update(readFileSync(path.join(stackFolder(), 'go', module, file)));
+  return path.join(cacheFolder(), `${module}-${hash.digest('hex').slice(0, 16)}`);
 }
 
 /** Path of one built server. */
