@@ -49,6 +49,12 @@ export function isCurrent(world: World, stream: SimulatedStream, pod: string): b
   return copy !== undefined && copy.currentAt <= world.timeline.now;
 }
 
+/** What the leader of a stream says of a copy: one that led before the copy was lost believes that it has everything. */
+export function seemsCurrent(world: World, stream: SimulatedStream, pod: string): boolean {
+  const copy = stream.copies.get(pod);
+  return copy !== undefined && (isCurrent(world, stream, pod) || stream.ledSince <= copy.since);
+}
+
 /** Random numbers of its own, so that the rest of a seed's world does not depend on them. */
 function delay(world: World, range: readonly [number, number], ...label: readonly (string | number)[]) {
   return range[0] + derivedInteger(world.seed, range[1], 'nats', ...label);
@@ -81,6 +87,7 @@ function electStream(world: World, cluster: NatsCluster, stream: SimulatedStream
     const leader = pick(world, able.length > 0 ? able : present, stream.name, at);
     if (leader === undefined) return;
     stream.leader = leader.pod;
+    stream.ledSince = world.timeline.now;
     // Nobody has more than the leader: what only servers had that are gone is lost.
     const held = stream.copies.get(leader.pod);
     if (held !== undefined && held.currentAt > world.timeline.now) held.currentAt = world.timeline.now;
@@ -123,7 +130,12 @@ export function serverStarted(world: World, pod: Pod): void {
   cluster.nodes.set(name, node);
   cluster.members.add(name);
   for (const stream of cluster.streams.values())
-    stream.copies.set(name, { messages: 0, lastSequence: 0, currentAt: Number.POSITIVE_INFINITY });
+    stream.copies.set(name, {
+      since: now,
+      messages: 0,
+      lastSequence: 0,
+      currentAt: Number.POSITIVE_INFINITY,
+    });
   world.timeline.schedule(join, () => {
     if (cluster.nodes.get(name) !== node) return;
     electAll(world, cluster);
@@ -156,9 +168,11 @@ export function seedStreams(world: World): void {
   const createdAt = world.epoch - 20 * 3_600_000;
   const pods = joined(world, cluster).map(({ pod }) => pod);
   for (const [name, [messages, lastSequence]] of Object.entries(SEEDED)) {
-    const copies = new Map(pods.map((pod) => [pod, { messages, lastSequence, currentAt: createdAt }]));
+    const copies = new Map(
+      pods.map((pod) => [pod, { since: createdAt, messages, lastSequence, currentAt: createdAt }]),
+    );
     const leader = pick(world, pods, name, 'seed');
-    cluster.streams.set(name, { name, createdAt, leader, electing: false, copies });
+    cluster.streams.set(name, { name, createdAt, leader, ledSince: createdAt, electing: false, copies });
   }
 }
 

@@ -2,7 +2,7 @@ import { type Pod, timestamp } from '../objects.ts';
 import type { PodAnswer } from '../pod-port.ts';
 import { nameHash } from '../random.ts';
 import type { World } from '../world.ts';
-import { clusterOf, isCurrent, joined } from './cluster.ts';
+import { clusterOf, isCurrent, joined, seemsCurrent } from './cluster.ts';
 import type { NatsCluster, NatsNode, SimulatedStream } from './state.ts';
 
 const VERSION = '2.11.17';
@@ -70,7 +70,7 @@ function streamFor(asked: Asked, stream: SimulatedStream) {
     .sort()
     .map((name) => {
       const online = cluster.nodes.has(name);
-      const current = leads ? isCurrent(world, stream, name) : name === leader;
+      const current = leads ? seemsCurrent(world, stream, name) : name === leader;
       return {
         name,
         current,

@@ -9,6 +9,8 @@ export interface NatsNode {
 
 /** A copy of a stream, in the memory of one server. */
 export interface StreamCopy {
+  /** When its server came up. */
+  readonly since: number;
   messages: number;
   lastSequence: number;
   /** It has what the leader has from this time on. */
@@ -20,6 +22,8 @@ export interface SimulatedStream {
   readonly createdAt: number;
   /** Pod name; undefined until the copies have agreed on one. */
   leader: string | undefined;
+  /** Since when that one leads. */
+  ledSince: number;
   electing: boolean;
   /** By pod name; the ones of servers that ended are gone. */
   readonly copies: Map<string, StreamCopy>;
