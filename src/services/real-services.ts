@@ -9,6 +9,8 @@ import { createHttpClient } from './http-fetch.ts';
 import type { KubernetesWriter } from './kubernetes.ts';
 import { type ResolvedContext, resolveContext } from './kubernetes-config.ts';
 import { createKubernetes } from './kubernetes-real.ts';
+import type { NatsReader } from './nats.ts';
+import { createNats } from './nats-monitor.ts';
 import type { NekStoreWriter } from './nek-store.ts';
 import { createNekStore } from './nek-store-real.ts';
 import type { OpenBaoWriter } from './openbao.ts';
@@ -46,6 +48,7 @@ export interface RealServices {
   readonly helm: HelmWriter;
   readonly http: HttpSender;
   readonly kubernetes: KubernetesWriter;
+  readonly nats: NatsReader;
   readonly nekStore: NekStoreWriter;
   readonly openbao: OpenBaoWriter;
   readonly process: ProcessRunner;
@@ -69,6 +72,7 @@ export function createRealServices(options: RealServicesOptions): RealServices {
   const context = once(() => resolveContext(where));
   const kubernetes = createKubernetes({ ...where, resolved: context, clock, process, environment });
   const nekStore = createNekStore(kubernetes, clock);
+  const http = createHttpClient(kubernetes);
   return {
     clock,
     directory: createServiceDirectory(options.inventory, kubernetes),
@@ -84,8 +88,9 @@ export function createRealServices(options: RealServicesOptions): RealServices {
         folder: options.environment.XDG_RUNTIME_DIR || undefined,
       },
     }),
-    http: createHttpClient(kubernetes),
+    http,
     kubernetes,
+    nats: createNats(http),
     nekStore,
     openbao: createOpenBao({
       kubernetes,

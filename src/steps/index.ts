@@ -46,6 +46,8 @@ import { repair } from './mek/repair.ts';
 import { restore } from './mek/restore.ts';
 import { retire } from './mek/retire.ts';
 import { check as metricsCheck } from './metrics/check.ts';
+import { status as natsStatus } from './nats/status.ts';
+import { streams as natsStreams } from './nats/streams.ts';
 import { census as nekCensus } from './nek/census.ts';
 import { reencrypt as nekReencrypt } from './nek/reencrypt.ts';
 import { rotate as nekRotate } from './nek/rotate.ts';
@@ -73,6 +75,8 @@ const all: readonly AnyStepType[] = [
   kvPut,
   kvMetadata,
   raftSnapshot,
+  natsStatus,
+  natsStreams,
   nekCensus,
   nekReencrypt,
   nekRotate,

@@ -1,6 +1,6 @@
 import type { V1Node, V1ServiceAccount } from '@kubernetes/client-node';
 import { type Connection, connect, isSettled, listObjects, listWorkloads, putObject } from './api.ts';
-import { ensureBinaries, ensureHelm, ensureRegistryProgram } from './build.ts';
+import { ensureBinaries, ensureHelm, ensureNats, ensureRegistryProgram } from './build.ts';
 import { ensureCassandraJars } from './cassandra-jars.ts';
 import { ensureCertificates } from './certificates.ts';
 import { cgroupsExist, ensureCgroups } from './cgroups.ts';
@@ -14,6 +14,7 @@ import { ensureImages } from './images.ts';
 import { ensureJwtPlugin } from './jwt-plugin.ts';
 import { withStackLock } from './lock.ts';
 import { namespaces, platform } from './manifests/index.ts';
+import { ensureStreams } from './nats-streams.ts';
 import { ensureNetwork, networkIsUp } from './network.ts';
 import { ensureOpenBao, openBaoStatus, settleOpenBao } from './openbao.ts';
 import { ensurePackages } from './packages.ts';
@@ -53,6 +54,7 @@ export async function up(): Promise<void> {
     await step('programs', ensureBinaries);
     await step('helm', ensureHelm);
     await step('chart registry', ensureRegistryProgram);
+    await step('NATS', ensureNats);
     await step('JWT engine', ensureJwtPlugin);
     await step('cassandra', ensureCassandraJars);
     if (await isBeyondRepair()) await step('clearing the remains', tearDown);
@@ -164,7 +166,9 @@ async function startWorkloads(): Promise<void> {
       () => true,
       () => false,
     );
-    await (settled ? settleOpenBao(connection) : restoreWorkloads(connection));
+    await (settled
+      ? Promise.all([settleOpenBao(connection), ensureStreams(connection)])
+      : restoreWorkloads(connection));
   }
   recordSeed();
 }
@@ -176,6 +180,7 @@ async function startNewWorkloads(connection: Connection): Promise<void> {
     ensureOpenBao(connection).then(() => restoreOpenBaoContent(connection)),
     restoreCassandraContent(connection, { schema: true }),
     publishCharts(),
+    ensureStreams(connection),
   ]);
   await waitForWorkloads(connection, 300);
 }

@@ -11,6 +11,7 @@ const files = [
   'key-rows',
   'keyspaces',
   'jwt-plugin',
+  'nats-streams',
   'openbao-content',
   'seed-data',
 ];

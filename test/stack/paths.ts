@@ -74,12 +74,26 @@ function cacheFolder(): string {
   return path.join(cacheHome, 'runbook-stack');
 }
 
-/** Folder of a program that has a cache of its own, so that neither it nor the servers make the others be built again. */
-export function ownFolder(module: 'helm' | 'registry'): string {
+/** Folder of `helm`; keyed by its own module, so that neither makes the other be built again. */
+export function helmFolder(): string {
+  return moduleFolder('helm');
+}
+
+/** Folder of the NATS server, keyed by its own module, too. */
+export function natsFolder(): string {
+  return moduleFolder('nats');
+}
+
+/** Folder of the chart registry, likewise. */
+export function registryFolder(): string {
+  return moduleFolder('registry');
+}
+
+function moduleFolder(module: string): string {
   const hash = createHash('sha256');
   for (const file of ['go.mod', 'go.sum'])
     hash.update(readFileSync(path.join(stackFolder(), 'go', module, file)));
-  return path.join(binaryFolder(), '..', '..', `${module}-${hash.digest('hex').slice(0, 16)}`);
+  return path.join(cacheFolder(), `${module}-${hash.digest('hex').slice(0, 16)}`);
 }
 
 /** Path of one built server. */

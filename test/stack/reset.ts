@@ -10,6 +10,7 @@ import { cassandraNamespace } from './manifests/cassandra.ts';
 import { namespaces, platform, seed } from './manifests/index.ts';
 import type { Manifest } from './manifests/manifest.ts';
 import { rootTokenSecret, unsealSecret } from './manifests/openbao.ts';
+import { restoreStreams } from './nats-streams.ts';
 import { settleOpenBao } from './openbao.ts';
 import { statePath } from './paths.ts';
 import { waitFor } from './shell.ts';
@@ -65,6 +66,7 @@ export async function restoreWorkloads(connection: Connection = connect()): Prom
   await deletePods(connection, await stalePods(connection, rowsChanged));
   await waitForWorkloads(connection, 400);
   await waitForNoLeavingPods(connection);
+  await restoreStreams(connection);
 }
 
 // Clusters of older sources hold a double, whose pods cannot turn into a ring one by one.

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { kubeconfigOf } from '../certificates.ts';
-import { ownFolder, statePath } from '../paths.ts';
+import { helmFolder, statePath } from '../paths.ts';
 import { run } from '../shell.ts';
 
 /** Runs the stack's own `helm` as the stack itself; what it prints. The program must have been built. */
@@ -15,5 +15,5 @@ export function helm(...args: readonly string[]): Promise<string> {
     HELM_DATA_HOME: path.join(home, 'data'),
     KUBECONFIG: kubeconfigOf('stack'),
   };
-  return run(path.join(ownFolder('helm'), 'helm'), args, { env });
+  return run(path.join(helmFolder(), 'helm'), args, { env });
 }

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { ownFolder, ports, statePath } from '../paths.ts';
+import { ports, registryFolder, statePath } from '../paths.ts';
 import type { Server } from '../processes.ts';
 import { helm } from './helm.ts';
 
@@ -23,7 +23,7 @@ export function registryServer(): Server {
   writeFileSync(config, JSON.stringify(settings));
   return {
     name: 'chart-registry',
-    file: path.join(ownFolder('registry'), 'registry'),
+    file: path.join(registryFolder(), 'registry'),
     args: ['serve', config],
     // It would otherwise look for somebody who collects traces.
     env: { OTEL_TRACES_EXPORTER: 'none' },
