@@ -5,6 +5,8 @@ import { kvPut } from './bao/kv-put.ts';
 import { raftSnapshot } from './bao/raft-snapshot.ts';
 import { status } from './bao/status.ts';
 import { stepDown } from './bao/step-down.ts';
+import { snapshot as cassandraSnapshot } from './cassandra/snapshot.ts';
+import { status as cassandraStatus } from './cassandra/status.ts';
 import { probe } from './ess/probe.ts';
 import { approve } from './flow/approve.ts';
 import { note } from './flow/note.ts';
@@ -73,6 +75,8 @@ const all: readonly AnyStepType[] = [
   kvPut,
   kvMetadata,
   raftSnapshot,
+  cassandraStatus,
+  cassandraSnapshot,
   nekCensus,
   nekReencrypt,
   nekRotate,
