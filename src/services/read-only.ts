@@ -9,6 +9,7 @@ export function readOnly({
   helm,
   http,
   kubernetes,
+  ledger,
   nekStore,
   openbao,
   process,
@@ -28,6 +29,7 @@ export function readOnly({
       client: (identity) => helm.client(identity),
     },
     http: { request: (request, signal) => http.request(request, signal) },
+    ledger: { read: (target, signal) => ledger.read(target, signal) },
     nekStore: { open: async (target, signal) => readOnlySession(await nekStore.open(target, signal)) },
     kubernetes: {
       identity: () => kubernetes.identity(),

@@ -5,6 +5,8 @@ import { kvPut } from './bao/kv-put.ts';
 import { raftSnapshot } from './bao/raft-snapshot.ts';
 import { status } from './bao/status.ts';
 import { stepDown } from './bao/step-down.ts';
+import { clearDirty as cassandraClearDirty } from './cassandra/clear-dirty.ts';
+import { migrations as cassandraMigrations } from './cassandra/migrations.ts';
 import { snapshot as cassandraSnapshot } from './cassandra/snapshot.ts';
 import { status as cassandraStatus } from './cassandra/status.ts';
 import { probe } from './ess/probe.ts';
@@ -77,6 +79,8 @@ const all: readonly AnyStepType[] = [
   raftSnapshot,
   cassandraStatus,
   cassandraSnapshot,
+  cassandraMigrations,
+  cassandraClearDirty,
   nekCensus,
   nekReencrypt,
   nekRotate,
