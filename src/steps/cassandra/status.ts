@@ -46,6 +46,7 @@ export const status: ReadStepType<CassandraStatusWith, CassandraStatusOutputs> =
         hostId: ring.nodes.find(({ address }) => address === pod.address)?.hostId ?? '',
       })),
       nodes: ring.nodes.map((node) => ({ ...node })),
+      order: orderOf(pods.map(({ name }) => name)),
       count: pods.length,
       reachable,
       up,
@@ -87,6 +88,13 @@ const statesInWords: Readonly<Record<string, string>> = {
   DJ: 'down while it joins (DJ)',
   '?': 'missing in the ring of some node',
 };
+
+/** Highest first, as a StatefulSet replaces its pods. */
+function orderOf(names: readonly string[]): CassandraStatusOutputs['order'] {
+  return names
+    .map((pod) => ({ pod, release: ordinalOf(pod), hold: ordinalOf(pod) + 1 }))
+    .sort((a, b) => b.release - a.release);
+}
 
 /** The number at the end of a StatefulSet's pod; -1 for other pods. */
 function ordinalOf(name: string): number {

@@ -39,6 +39,11 @@ describe('cassandra.status', () => {
       ['cassandra-1', 1],
       ['cassandra-2', 2],
     ]);
+    expect(outputs.order).toEqual([
+      { pod: 'cassandra-2', release: 2, hold: 3 },
+      { pod: 'cassandra-1', release: 1, hold: 2 },
+      { pod: 'cassandra-0', release: 0, hold: 1 },
+    ]);
     expect(ran.sort()).toEqual(
       [0, 1, 2].flatMap((at) => [`cassandra-${at} describecluster`, `cassandra-${at} status`]),
     );
