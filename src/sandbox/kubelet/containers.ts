@@ -1,6 +1,7 @@
 import { kinds } from '../../services/kubernetes.ts';
 import { consumerStarted } from '../consumers/life.ts';
 import { recordEvent } from '../events.ts';
+import { migrationsStarted } from '../mek/migrations-job.ts';
 import type { Container, Pod } from '../objects.ts';
 import type { World } from '../world.ts';
 import { appOf } from './apps.ts';
@@ -153,6 +154,12 @@ export function startContainer(world: World, running: Running, container: Contai
     run,
     delay,
     fail: () => finish(world, { key, container, run, code: 1 }),
+  });
+  migrationsStarted(world, {
+    spec,
+    run,
+    isAlive: () => container.run === run && find(world, key)?.runtime.stopping === false,
+    end: (code) => finish(world, { key, container, run, code }),
   });
   const end = ending(run.program);
   if (end !== undefined)
