@@ -98,6 +98,7 @@ function ownDefaults({ objects, name }: Release): Record<string, unknown> {
 /** Release and path → the default, where it is not empty. */
 const chartDefaults: Readonly<Record<string, unknown>> = {
   'openbao-server migrations.readFails': false,
+  'cassandra migrations.fails': false,
 };
 
 function flavoured(release: Release, flavour: Flavour): readonly Manifest[] {

@@ -1,4 +1,6 @@
+import { superuser } from '../keyspaces.ts';
 import { cassandra } from './cassandra.ts';
+import { cassandraJobs } from './cassandra-jobs.ts';
 import { chartValue, hook, hookEvents } from './chart-value.ts';
 import { deploymentOf } from './deployments.ts';
 import type { Manifest } from './manifest.ts';
@@ -58,12 +60,13 @@ export function installed({ objects }: Release): Manifest[] {
 
 /** What an operator would keep secret: it stands in the values of the release. */
 const credentials: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  cassandra: { cassandra: { dbUser: { user: superuser.username, password: superuser.password } } },
   api: { accountBootstrap: { registryCredential: '$oauthtoken:stack-registry-credential' } },
 };
 
 /** By release: what is there beside the services of `services.ts`. The workload of the chart comes first. */
 const others: Readonly<Record<string, () => Manifest[]>> = {
-  cassandra,
+  cassandra: () => [...cassandra(), ...cassandraJobs()],
   nats,
   api: () => [bootstrapSecret()],
   'openbao-server': () => [
