@@ -9,6 +9,8 @@ export function readOnly({
   helm,
   http,
   kubernetes,
+  nats,
+  ledger,
   nekStore,
   openbao,
   process,
@@ -28,6 +30,8 @@ export function readOnly({
       client: (identity) => helm.client(identity),
     },
     http: { request: (request, signal) => http.request(request, signal) },
+    nats: { server: (pod, signal) => nats.server(pod, signal) },
+    ledger: { read: (target, signal) => ledger.read(target, signal) },
     nekStore: { open: async (target, signal) => readOnlySession(await nekStore.open(target, signal)) },
     kubernetes: {
       identity: () => kubernetes.identity(),

@@ -7,6 +7,10 @@ import { kvPut } from './bao/kv-put.ts';
 import { raftSnapshot } from './bao/raft-snapshot.ts';
 import { status } from './bao/status.ts';
 import { stepDown } from './bao/step-down.ts';
+import { clearDirty as cassandraClearDirty } from './cassandra/clear-dirty.ts';
+import { migrations as cassandraMigrations } from './cassandra/migrations.ts';
+import { snapshot as cassandraSnapshot } from './cassandra/snapshot.ts';
+import { status as cassandraStatus } from './cassandra/status.ts';
 import { probe } from './ess/probe.ts';
 import { approve } from './flow/approve.ts';
 import { note } from './flow/note.ts';
@@ -50,6 +54,8 @@ import { repair } from './mek/repair.ts';
 import { restore } from './mek/restore.ts';
 import { retire } from './mek/retire.ts';
 import { check as metricsCheck } from './metrics/check.ts';
+import { status as natsStatus } from './nats/status.ts';
+import { streams as natsStreams } from './nats/streams.ts';
 import { backup as nekBackup } from './nek/backup.ts';
 import { census as nekCensus } from './nek/census.ts';
 import { reencrypt as nekReencrypt } from './nek/reencrypt.ts';
@@ -81,6 +87,12 @@ const all: readonly AnyStepType[] = [
   kvPut,
   kvMetadata,
   raftSnapshot,
+  natsStatus,
+  natsStreams,
+  cassandraStatus,
+  cassandraSnapshot,
+  cassandraMigrations,
+  cassandraClearDirty,
   nekCensus,
   nekReencrypt,
   nekRotate,

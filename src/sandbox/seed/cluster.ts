@@ -4,6 +4,7 @@ import { otherKinds } from '../catalog.ts';
 import { settleConsumers } from '../consumers/life.ts';
 import { seedReleases } from '../helm/seed.ts';
 import { seedSecrets } from '../mek/stored.ts';
+import { seedStreams } from '../nats/cluster.ts';
 import { type Pod, timestamp } from '../objects.ts';
 import type { Fields } from '../patch.ts';
 import type { World } from '../world.ts';
@@ -96,6 +97,7 @@ export function seedCluster(
   }
   world.timeline.advance(world.epoch);
   for (const event of world.store.all(kinds.events)) world.store.remove(kinds.events, event);
+  seedStreams(world);
   seedSecrets(world, given.earlierKeys);
   settleConsumers(world, world.store.all<Pod>(kinds.pods));
   seedReleases(world, { ...given, installed: world.epoch - AGE });
