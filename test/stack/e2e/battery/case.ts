@@ -38,8 +38,8 @@ export interface Failure {
 export interface RunbookCase {
   readonly runbook: string;
   readonly prepare: Prepare;
-  /** Exit code of a run that went well; 1 for a check whose verdict is meant to be bad. */
-  readonly exit?: 0 | 1;
+  /** Exit code of a run that went well; 1 for a check whose verdict is meant to be bad, 10 for one that waits longer than any test. */
+  readonly exit?: 0 | 1 | 10;
   /** Proof, by the cluster itself, that it did what it says. */
   readonly done: (scene: Scene, finished: Finished) => Promise<void>;
   /** Undefined for a runbook that changes nothing in the cluster. */

@@ -46,9 +46,9 @@ async function throughApprovals({ operator }: Scene, first: Finished): Promise<F
   let last = first;
   for (let turn = 0; last.code === 10 && turn < 4; turn += 1) {
     const { events } = await showRun(operator);
-    const asked = events.findLast(({ type }) => type === 'suspended');
-    const step = asked !== undefined && 'id' in asked ? String(asked.id) : '';
-    const answered = await operator.run(['approve', 'last', step, '--reason', 'read']);
+    const asked = events.findLast((event) => event.type === 'suspended');
+    if (asked?.type !== 'suspended' || asked.approval === undefined) return last;
+    const answered = await operator.run(['approve', 'last', asked.id, '--reason', 'read']);
     expectExit(answered, 0);
     last = await operator.run(['resume', 'last', '--yes']);
   }
