@@ -181,7 +181,7 @@ test('a Job that fails is named with its last words, and a rollback says that it
   // The way that the refusal names.
   expectExit(await operator.run(rollbackTo()), 0);
   await expectDeployed(at.release, at.namespace, pinned);
-}
+});
 
 test('a PodDisruptionBudget that allows no disruption does not stand in the way of a rollout', async () => {
   const budget = {
@@ -226,7 +226,8 @@ test('a rollback that fails too says what is where, and works once the cause is 
   const operator = operatorWithHelm();
   expectExit(await operator.run(upgradeTo(unready, 'reuse=true')), 1);
   await forbidPods(admin, at.namespace);
-  const pods = (await admin.core.listNamespacedPod({ namespace: at.namespace, labelSelector: selector })).items;
+  const pods = (await admin.core.listNamespacedPod({ namespace: at.namespace, labelSelector: selector }))
+    .items;
   for (const { metadata } of pods) await killPod(at.namespace, metadata?.name ?? '');
   const back = await operator.run(['rollback', 'last', '--yes']);
   expectExit(back, 6);
