@@ -5,6 +5,7 @@ import { kvPut } from './bao/kv-put.ts';
 import { raftSnapshot } from './bao/raft-snapshot.ts';
 import { status } from './bao/status.ts';
 import { stepDown } from './bao/step-down.ts';
+import { check as certificatesCheck } from './certificates/check.ts';
 import { probe } from './ess/probe.ts';
 import { approve } from './flow/approve.ts';
 import { note } from './flow/note.ts';
@@ -17,6 +18,7 @@ import { rollback } from './helm/rollback.ts';
 import { status as helmStatus } from './helm/status.ts';
 import { upgrade } from './helm/upgrade.ts';
 import { check as httpCheck } from './http/check.ts';
+import { check as imagesCheck } from './images/check.ts';
 import { inventoryHealth } from './inventory/health.ts';
 import { inventoryServices } from './inventory/services.ts';
 import { apply } from './kubectl/apply.ts';
@@ -77,6 +79,8 @@ const all: readonly AnyStepType[] = [
   raftSnapshot,
   natsStatus,
   natsStreams,
+  certificatesCheck,
+  imagesCheck,
   nekCensus,
   nekReencrypt,
   nekRotate,
