@@ -69,7 +69,8 @@ describe('certificates.check', () => {
 
   async function rigOf(secrets: Readonly<Record<string, string>>, type = 'kubernetes.io/tls') {
     const rig = stepRig();
-    await rig.clock.advance(at('2027-03-22T00:00:00Z') - rig.clock.now());
+    const wait = at('2027-03-22T00:00:00Z') - rig.clock.now();
+    await rig.clock.advance(wait, wait);
     rig.cluster.put(kinds.namespaces, { metadata: { name: 'nvcf' } });
     for (const [name, crt] of Object.entries(secrets))
       rig.cluster.put(kinds.secrets, {
