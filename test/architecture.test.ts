@@ -88,6 +88,7 @@ describe('imports', () => {
       'http',
       'inventory',
       'kubernetes',
+      'ledger',
       'nek-store',
       'openbao',
       'process',

@@ -20,6 +20,7 @@ import { type SandboxInspect, sandboxInspect } from './inspect.ts';
 import { type KeyControl, keyControl } from './key-control.ts';
 import { sandboxKubernetes } from './kubernetes.ts';
 import { startMachine } from './machine.ts';
+import { sandboxLedger } from './nek-store/ledger.ts';
 import { sandboxNekStore } from './nek-store/service.ts';
 import { sandboxOpenBao } from './openbao/service.ts';
 import { heldProcess, sandboxProcess } from './programs.ts';
@@ -111,6 +112,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
       http,
       kubernetes,
       nats: createNats(http),
+      ledger: sandboxLedger(machine, kubernetes, caller),
       nekStore: sandboxNekStore(machine, kubernetes, caller),
       openbao: sandboxOpenBao(machine, kubernetes, caller),
       process:

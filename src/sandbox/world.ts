@@ -38,7 +38,7 @@ export interface Trouble extends Denial {
 
 /** The next calls to a store go wrong. */
 export interface Mishap {
-  readonly at: 'nek-insert' | 'nek-read' | 'kv-read' | 'kv-write';
+  readonly at: 'nek-insert' | 'nek-read' | 'ledger-mark' | 'kv-read' | 'kv-write';
   /** 'lost': done, and its answer lost; 'not-done': not done, and no answer; 'refused': answered with an error. */
   readonly how: 'lost' | 'not-done' | 'refused';
   times: number;

@@ -10,6 +10,7 @@ export function readOnly({
   http,
   kubernetes,
   nats,
+  ledger,
   nekStore,
   openbao,
   process,
@@ -30,6 +31,7 @@ export function readOnly({
     },
     http: { request: (request, signal) => http.request(request, signal) },
     nats: { server: (pod, signal) => nats.server(pod, signal) },
+    ledger: { read: (target, signal) => ledger.read(target, signal) },
     nekStore: { open: async (target, signal) => readOnlySession(await nekStore.open(target, signal)) },
     kubernetes: {
       identity: () => kubernetes.identity(),

@@ -9,6 +9,8 @@ import { createHttpClient } from './http-fetch.ts';
 import type { KubernetesWriter } from './kubernetes.ts';
 import { type ResolvedContext, resolveContext } from './kubernetes-config.ts';
 import { createKubernetes } from './kubernetes-real.ts';
+import type { LedgerWriter } from './ledger.ts';
+import { createLedger } from './ledger-real.ts';
 import type { NatsReader } from './nats.ts';
 import { createNats } from './nats-monitor.ts';
 import type { NekStoreWriter } from './nek-store.ts';
@@ -49,6 +51,7 @@ export interface RealServices {
   readonly http: HttpSender;
   readonly kubernetes: KubernetesWriter;
   readonly nats: NatsReader;
+  readonly ledger: LedgerWriter;
   readonly nekStore: NekStoreWriter;
   readonly openbao: OpenBaoWriter;
   readonly process: ProcessRunner;
@@ -73,6 +76,7 @@ export function createRealServices(options: RealServicesOptions): RealServices {
   const kubernetes = createKubernetes({ ...where, resolved: context, clock, process, environment });
   const nekStore = createNekStore(kubernetes, clock);
   const http = createHttpClient(kubernetes);
+  const ledger = createLedger(kubernetes);
   return {
     clock,
     directory: createServiceDirectory(options.inventory, kubernetes),
@@ -91,6 +95,7 @@ export function createRealServices(options: RealServicesOptions): RealServices {
     http,
     kubernetes,
     nats: createNats(http),
+    ledger,
     nekStore,
     openbao: createOpenBao({
       kubernetes,
@@ -102,7 +107,10 @@ export function createRealServices(options: RealServicesOptions): RealServices {
       interactive: options.interactive,
       interrupt: () => options.kill(options.pid, 'SIGINT'),
     }),
-    close: () => nekStore.close(),
+    close: () => {
+      nekStore.close();
+      ledger.close();
+    },
   };
 }
 

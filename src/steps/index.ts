@@ -5,6 +5,10 @@ import { kvPut } from './bao/kv-put.ts';
 import { raftSnapshot } from './bao/raft-snapshot.ts';
 import { status } from './bao/status.ts';
 import { stepDown } from './bao/step-down.ts';
+import { clearDirty as cassandraClearDirty } from './cassandra/clear-dirty.ts';
+import { migrations as cassandraMigrations } from './cassandra/migrations.ts';
+import { snapshot as cassandraSnapshot } from './cassandra/snapshot.ts';
+import { status as cassandraStatus } from './cassandra/status.ts';
 import { check as certificatesCheck } from './certificates/check.ts';
 import { probe } from './ess/probe.ts';
 import { approve } from './flow/approve.ts';
@@ -81,6 +85,10 @@ const all: readonly AnyStepType[] = [
   natsStreams,
   certificatesCheck,
   imagesCheck,
+  cassandraStatus,
+  cassandraSnapshot,
+  cassandraMigrations,
+  cassandraClearDirty,
   nekCensus,
   nekReencrypt,
   nekRotate,
