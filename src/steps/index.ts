@@ -58,6 +58,8 @@ import { census as nekCensus } from './nek/census.ts';
 import { reencrypt as nekReencrypt } from './nek/reencrypt.ts';
 import { rotate as nekRotate } from './nek/rotate.ts';
 import { verify as nekVerify } from './nek/verify.ts';
+import { keyCheck } from './notary/key-check.ts';
+import { credentials as registryCredentials } from './registry/credentials.ts';
 
 const all: readonly AnyStepType[] = [
   rolloutRestart,
@@ -85,6 +87,8 @@ const all: readonly AnyStepType[] = [
   natsStreams,
   certificatesCheck,
   imagesCheck,
+  keyCheck,
+  registryCredentials,
   cassandraStatus,
   cassandraSnapshot,
   cassandraMigrations,
