@@ -70,6 +70,8 @@ export interface Sandbox {
   /** Shows what the simulated cluster holds, and whether it keeps what it promised. */
   readonly inspect: SandboxInspect;
   close(): void;
+  /** As if this process had died: nothing that still works or waits in this world goes on. */
+  abandon(): void;
 }
 
 function worldOptions({ nvcaOperator, neks, script }: SandboxOptions): WorldOptions | undefined {
@@ -139,5 +141,9 @@ export function openSandbox(options: SandboxOptions): Sandbox {
     control: { ...sandboxControl(machine, helmClients), ...keyControl(machine) },
     inspect: sandboxInspect(machine.world),
     close: () => machine.close(),
+    abandon: () => {
+      machine.clock.stop();
+      machine.close();
+    },
   };
 }
