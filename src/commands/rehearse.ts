@@ -60,8 +60,7 @@ async function stageOf(
     seed,
     from,
     folder,
-    redact: environment.redact.text,
-    protect: (secret) => environment.redact.add(secret),
+    secrets: Object.values(secrets),
   };
 }
 

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Plan } from '../engine/plan/plan.ts';
+import { createRedactor, type Redactor } from '../engine/redactor.ts';
 import { type DriveResult, drive } from '../engine/run/drive.ts';
 import type { RunEvent, Session } from '../engine/run/event.ts';
 import { createKeepsakes } from '../engine/run/keepsake.ts';
@@ -34,8 +35,8 @@ export interface Stage {
   readonly from: string;
   /** An empty folder: what a rehearsal writes is below it, and gone when it is over. */
   readonly folder: string;
-  readonly redact: (text: string) => string;
-  readonly protect: (secret: Secret) => void;
+  /** Secret inputs: nothing that is told of a rehearsal shows one. */
+  readonly secrets: readonly Secret[];
 }
 
 export interface Attempt {
@@ -81,6 +82,8 @@ class Player {
   readonly #folder: string;
   readonly #events: RunEvent[] = [];
   readonly #approved = new Set<string>();
+  /** Of its own: the keys that one rehearsal makes mean nothing to the next. */
+  readonly #redactor: Redactor = createRedactor();
   #sandbox: Sandbox | undefined;
   #struck = false;
 
@@ -92,6 +95,10 @@ class Player {
 
   async play(): Promise<Attempted> {
     try {
+      for (const secret of this.#stage.secrets) {
+        await secret.load();
+        this.#redactor.add(secret);
+      }
       const forward = await this.#forward();
       const back = await this.#back();
       const { state } = back;
@@ -129,7 +136,7 @@ class Player {
       const step = this.#waitingFor();
       if (step === undefined) return result;
       approve({ ...this.#options(), step, reason: 'rehearsal' });
-      open = this.#continue('resume');
+      open = this.#continue('resume', false);
     }
   }
 
@@ -141,7 +148,8 @@ class Player {
     if (finished?.outcome === 'rolled-back')
       return { exitCode: finished.exitCode, state: this.#stateOfLast as RunState };
     for (let sessions = 1; ; sessions++) {
-      const result = await this.#drive(this.#continue(sessions === 1 ? 'rollback' : 'resume'), true);
+      const open = this.#continue(sessions === 1 ? 'rollback' : 'resume', true);
+      const result = await this.#drive(open, true);
       const again = this.#attempt.inRollback === true && sessions <= this.#attempt.faults.length;
       if (result !== 'killed' && (!again || result.state.finished?.outcome === 'rolled-back')) return result;
       if (sessions > MOST_SESSIONS) throw new Error('the rollback was killed again and again');
@@ -166,7 +174,9 @@ class Player {
     return this.#sandbox?.services.clock.now() ?? Date.parse(this.#stage.plan.createdAt);
   }
 
-  #continue(mode: 'resume' | 'rollback'): OpenRun {
+  #continue(mode: 'resume' | 'rollback', back: boolean): OpenRun {
+    // Its time is the time at which the run goes on.
+    this.#world(back);
     return continueRun({
       ...this.#options(),
       mode,
@@ -200,7 +210,7 @@ class Player {
   }
 
   async #drive(open: OpenRun, back = false): Promise<DriveResult | 'killed'> {
-    const { plan, session, steps, schemas, inputs, redact, protect } = this.#stage;
+    const { plan, session, steps, schemas, inputs } = this.#stage;
     const sandbox = this.#world(back);
     const { clock, kubernetes } = sandbox.services;
     const lock =
@@ -223,6 +233,7 @@ class Player {
       if (event.type === 'done' && event.id === stopAfter && !back)
         queueMicrotask(() => interrupt('SIGTERM'));
     };
+    for (const event of open.begun) observe(event);
     const killed = new Promise<'killed'>((resolve) => {
       this.#killed = () => {
         this.#leave();
@@ -248,8 +259,8 @@ class Player {
           inputs,
           state: open.state,
           journal: open.journal,
-          redact,
-          protect,
+          redact: (text) => this.#redactor.text(text),
+          protect: (secret) => this.#redactor.add(secret),
           keepsakes,
           observers: [observe],
           onSignal: (handler) => {

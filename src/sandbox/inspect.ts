@@ -127,7 +127,8 @@ function promised(checked: number, readers: readonly Reader[], problems: readonl
   return { ok: all.length === 0, checked, problems: all };
 }
 
-export function sandboxInspect(world: World): SandboxInspect {
+/** `files`: paths of the local files that steps have made. */
+export function sandboxInspect(world: World, files: () => readonly string[]): SandboxInspect {
   /** One check of everything that was given out, for every reader. */
   const everyText = (
     kind: 'api-keys' | 'nvcf-api',
@@ -146,7 +147,10 @@ export function sandboxInspect(world: World): SandboxInspect {
     return promised(given.texts.length, readers, problems);
   };
   return {
-    fields: () => worldFields(world),
+    fields: () => ({
+      ...worldFields(world),
+      'Local files': Object.fromEntries(files().map((name) => [name, 'made'])),
+    }),
     namespaces: () => namespacesOf(world),
     nekRows: (namespace) =>
       namespace === undefined

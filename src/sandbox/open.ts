@@ -106,7 +106,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
     return {
       clock: machine.clock,
       directory: createServiceDirectory(options.inventory ?? [], kubernetes),
-      files: files(caller),
+      files: files.for(caller),
       helm: sandboxHelm(machine, caller, helmClients),
       http: sandboxHttp(machine, kubernetes, caller),
       kubernetes,
@@ -139,7 +139,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
       };
     },
     control: { ...sandboxControl(machine, helmClients), ...keyControl(machine) },
-    inspect: sandboxInspect(machine.world),
+    inspect: sandboxInspect(machine.world, files.names),
     close: () => machine.close(),
     abandon: () => {
       machine.clock.stop();
