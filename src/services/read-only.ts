@@ -57,6 +57,7 @@ export function readOnly({
       capabilities: (pod, paths, token, signal) => openbao.capabilities(pod, paths, token, signal),
       tokenInfo: (pod, token, signal) => openbao.tokenInfo(pod, token, signal),
       raftSnapshot: (pod, token, signal) => openbao.raftSnapshot(pod, token, signal),
+      snapshotProblem: (content) => openbao.snapshotProblem(content),
     },
     process: { read: (command, signal) => process.read(command, signal) },
   };

@@ -1,4 +1,6 @@
 import type { AnyStepType, StepRegistry } from '../engine/step-type.ts';
+import { manifest } from './backup/manifest.ts';
+import { verify as backupVerify } from './backup/verify.ts';
 import { kvGet } from './bao/kv-get.ts';
 import { kvMetadata } from './bao/kv-metadata.ts';
 import { kvPut } from './bao/kv-put.ts';
@@ -36,6 +38,8 @@ import { rolloutRestart } from './kubectl/rollout-restart.ts';
 import { rolloutStatus } from './kubectl/rollout-status.ts';
 import { rolloutUndo } from './kubectl/rollout-undo.ts';
 import { scale } from './kubectl/scale.ts';
+import { secretBackup } from './kubectl/secret-backup.ts';
+import { secretRestore } from './kubectl/secret-restore.ts';
 import { setEnv } from './kubectl/set-env.ts';
 import { wait as kubectlWait } from './kubectl/wait.ts';
 import { exec } from './local/exec.ts';
@@ -52,8 +56,10 @@ import { retire } from './mek/retire.ts';
 import { check as metricsCheck } from './metrics/check.ts';
 import { status as natsStatus } from './nats/status.ts';
 import { streams as natsStreams } from './nats/streams.ts';
+import { backup as nekBackup } from './nek/backup.ts';
 import { census as nekCensus } from './nek/census.ts';
 import { reencrypt as nekReencrypt } from './nek/reencrypt.ts';
+import { restore as nekRestore } from './nek/restore.ts';
 import { rotate as nekRotate } from './nek/rotate.ts';
 import { verify as nekVerify } from './nek/verify.ts';
 
@@ -73,6 +79,8 @@ const all: readonly AnyStepType[] = [
   describe,
   events,
   kubectlExec,
+  secretBackup,
+  secretRestore,
   status,
   stepDown,
   kvGet,
@@ -89,6 +97,8 @@ const all: readonly AnyStepType[] = [
   nekReencrypt,
   nekRotate,
   nekVerify,
+  nekBackup,
+  nekRestore,
   probe,
   inspect,
   mekLoaded,
@@ -100,6 +110,8 @@ const all: readonly AnyStepType[] = [
   censusApiKeys,
   restore,
   repair,
+  manifest,
+  backupVerify,
   httpCheck,
   metricsCheck,
   inventoryServices,

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
-import type { ReadContext, RunContext } from '../../engine/step-type.ts';
+import type { JsonObject } from '../../engine/json.ts';
+import type { Observation, ReadContext, RunContext } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
+import { asJson } from '../kubectl/observing.ts';
 
 /** What a file holds that a step makes, noted before the file is complete. */
 export interface FileMark {
@@ -18,6 +20,7 @@ export type FileSight =
   | { readonly state: 'unknown'; readonly why: string };
 
 const keepsake = 'file';
+const remarks = 'about';
 
 export function markOf(bytes: Uint8Array): FileMark {
   return { sha256: createHash('sha256').update(bytes).digest('hex'), bytes: bytes.length };
@@ -62,9 +65,19 @@ export async function requireNoFile(ctx: ReadContext, file: string): Promise<voi
   );
 }
 
-/** Makes a new file, noted before, and reads it back. What happened to it when this fails, only a look tells. */
-export async function createKept(ctx: RunContext, file: string, content: Uint8Array): Promise<FileMark> {
+/**
+ * Makes a new file, noted before with what is to be said about it, and reads it back. What happened to it when this fails, only a look
+ * tells.
+ */
+export async function createKept(
+  ctx: RunContext,
+  file: string,
+  content: Uint8Array,
+  about?: object,
+): Promise<FileMark> {
   const mark = markOf(content);
+  if (about !== undefined)
+    await ctx.keep(remarks, Buffer.from(`${JSON.stringify({ sha256: mark.sha256, about })}\n`));
   await keepMark(ctx, mark);
   try {
     await ctx.services.files.create(file, content);
@@ -81,12 +94,64 @@ export async function createKept(ctx: RunContext, file: string, content: Uint8Ar
   });
 }
 
+/** What was said about a file when it was made. */
+export async function aboutFile(ctx: ReadContext, { sha256 }: FileMark): Promise<JsonObject | undefined> {
+  const text = Buffer.from((await ctx.kept(remarks)) ?? []).toString();
+  for (const line of text.split('\n').reverse()) {
+    // A crash may have left the beginning of a line in front of a whole one.
+    const at = line.lastIndexOf('{"sha256":"');
+    if (at < 0 || !line.startsWith(`{"sha256":"${sha256}"`, at)) continue;
+    try {
+      return (JSON.parse(line.slice(at)) as { about: JsonObject }).about;
+    } catch {
+      // Cut off: an earlier line may tell.
+    }
+  }
+  return undefined;
+}
+
+/** How the step that makes a file stands, from the file alone. */
+export async function observeKept(
+  ctx: ReadContext,
+  file: string,
+  outputsOf: (mark: FileMark, about: JsonObject) => object,
+): Promise<Observation> {
+  const seen = await lookAtFile(ctx, file);
+  if (seen.state === 'absent') return { state: 'not-applied', evidence: `${file} does not exist` };
+  if (seen.state === 'unknown')
+    return { state: 'unknown', evidence: `could not look at ${file}: ${seen.why}` };
+  const about = seen.state === 'ours' ? await aboutFile(ctx, seen.mark) : undefined;
+  if (seen.state === 'other' || about === undefined)
+    return { state: 'conflict', evidence: `${file} exists, and this step did not make it` };
+  return {
+    state: 'applied',
+    evidence: `${file} has ${seen.mark.bytes} bytes with the SHA-256 ${seen.mark.sha256}`,
+    outputs: asJson(outputsOf(seen.mark, about)),
+  };
+}
+
 async function keptMarks(ctx: ReadContext): Promise<readonly FileMark[]> {
   const text = Buffer.from((await ctx.kept(keepsake)) ?? []).toString();
   // A crash may have left the beginning of an entry in front of a whole one.
   return [...text.matchAll(/\{"sha256":"([0-9a-f]{64})","bytes":(\d+)\}\n/g)].map(
     ([, sha256 = '', bytes]) => ({ sha256, bytes: Number(bytes) }),
   );
+}
+
+/** The bytes of a file that a step is to restore from. */
+export async function readWhole(ctx: ReadContext, file: string, limit: number): Promise<Uint8Array> {
+  try {
+    if ((await ctx.services.files.stat(file)) !== undefined)
+      return await ctx.services.files.read(file, limit);
+  } catch (error) {
+    throw new StepError('file-unreadable', `${messageOf(error)}.`, { outcome: 'not-applied', cause: error });
+  }
+  throw new StepError('not-found', `There is no file ${file}.`, { outcome: 'not-applied' });
+}
+
+/** The path of a local file as a resource. */
+export function localFile(file: string): string {
+  return `local/${file.includes('‹') ? '*' : encodeURIComponent(file)}`;
 }
 
 function messageOf(error: unknown): string {

@@ -1,4 +1,4 @@
-import type { Secret } from '../../engine/secret.ts';
+import { Secret } from '../../engine/secret.ts';
 import { StepError } from '../../engine/step-type.ts';
 import { type BackupRecipients, decryptBackup, encryptBackup } from '../../keys/backup.ts';
 import type { Problem } from '../mek/target.ts';
@@ -56,5 +56,21 @@ export function requireKey(keys: BackupKeys): void {
   throw new StepError('backup-unproven', problem.message, {
     outcome: 'not-applied',
     hint: problem.hint ?? 'Leave one of them out.',
+  });
+}
+
+/** Tries recipients on nothing of value, before anything is read. */
+export async function requireRecipients(to: SealTo): Promise<void> {
+  await seal(to, Secret.fromText('trial', 'trial'));
+}
+
+/** The plain content of a file that is to be restored from. */
+export async function openSealed(file: string, bytes: Uint8Array, keys: BackupKeys): Promise<Uint8Array> {
+  requireKey(keys);
+  const opened = await unseal(bytes, keys);
+  if (opened.ok) return opened.plain;
+  throw new StepError('backup-unreadable', `${file} cannot be restored: ${opened.problem}`, {
+    outcome: 'not-applied',
+    hint: 'Check that it is the right file and the right identity; another copy may be whole.',
   });
 }

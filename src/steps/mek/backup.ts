@@ -9,6 +9,7 @@ import type {
 import { StepError } from '../../engine/step-type.ts';
 import type { MekBackupOutputs, MekBackupWith } from '../../generated/types.ts';
 import { backupContent } from '../../keys/backup-content.ts';
+import { localFile } from '../backup/kept-file.ts';
 import { keyProblems, requireKey, seal, unseal } from '../backup/sealing.ts';
 import { asJson, observeOrUnknown } from '../kubectl/observing.ts';
 import type { OpenBackup } from './backup-file.ts';
@@ -44,7 +45,7 @@ export const backup: ChangeStepType<MekBackupWith, MekBackupOutputs> = {
   describe: ({ file, openbao }) =>
     `back up the master keys in OpenBao of ${namespaceOf(openbao)} to ${file}, and prove it`,
   resources: ({ file, openbao, cassandra }) => [
-    { path: localPath(file), mode: 'write' },
+    { path: localFile(file), mode: 'write' },
     ...documentResources(openbao, 'read'),
     cassandraResource(cassandra, 'ess', 'read'),
   ],
@@ -248,8 +249,4 @@ function unproven({ file }: MekBackupWith, why: string, details: readonly string
     details,
     hint: 'Do not rely on it. Nothing in OpenBao was changed; repeat it with another file once the cause is gone.',
   });
-}
-
-function localPath(file: string): string {
-  return `local/${file.includes('‹') ? '*' : encodeURIComponent(file)}`;
 }
