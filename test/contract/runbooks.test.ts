@@ -19,6 +19,7 @@ const plans = path.join(import.meta.dirname, 'plans');
 /** What an operator would give; runbooks that are not named here take nothing. */
 const inputs: Readonly<Record<string, readonly string[]>> = {
   'bring-online': ['service=nvcf-api'],
+  'dirty-migration': ['keyspace=nvcf_api', 'version=42'],
   'collect-logs': ['service=nvcf-api', 'tail=5'],
   'describe-service': ['service=openbao'],
   // The active key of the simulated document.
@@ -40,10 +41,12 @@ const inputs: Readonly<Record<string, readonly string[]>> = {
   'spot-upgrade': ['service=nvcf-api', 'version=1.25.2', 'reuse=true'],
   'take-offline': ['service=nvcf-api'],
   'upgrade-openbao': ['reuse=true'],
+  'upgrade-cassandra': ['version=0.20.2', 'reuse=true', 'acceptJobs=true'],
 };
 
 /** What must have happened before, for runbooks that have nothing to do in a control plane that is as it should be. */
 const worlds: Readonly<Record<string, (sandbox: Sandbox, folder: string) => void | Promise<void>>> = {
+  'dirty-migration': ({ control }) => control.ledger('nvcf_api', [{ version: 42, dirty: true }]),
   'mek-repair-private-jwks': rotateByTheBook,
   'mek-restore-from-backup': (sandbox, folder) =>
     overwriteAfterBackup(sandbox, path.join(folder, 'mek-backups', 'mek.age')),
@@ -60,6 +63,7 @@ const names = readdirSync(path.join(root, 'runbooks'))
 const otherWays: readonly (readonly [string, ...string[]])[] = [
   ['restart-service', 'service=openbao'],
   ['restart-service', 'service=nats'],
+  ['restart-service', 'service=cassandra'],
   ['restart-namespace', 'namespace=vault-system'],
   ['take-offline', 'service=nats', 'acceptOutage=true'],
   [

@@ -192,6 +192,14 @@ describe('what is registered of a secret', () => {
     expect(redactor.text(`k=${Buffer.from(bytes).toString('base64url')}`)).toMatch(/^k=«secret token».?$/);
   });
 
+  test('a published default that is a name, too, in its encodings alone', () => {
+    const redactor = redactorFor('cassandra');
+    const names = 'pod cassandra-0 in cassandra-system';
+    expect(redactor.text(names)).toBe(names);
+    expect(redactor.text(`auth ${base64('cassandra')}`)).toBe(`auth ${mask}`);
+    expect(redactorFor('cassandra2').text('cassandra2')).toBe(mask);
+  });
+
   test('nothing below 8 bytes: refused, without the value', () => {
     const redactor = createRedactor();
     expect(() => redactor.add(Secret.fromText('pin', 'q7#zK'))).toThrow(ShortSecretError);
