@@ -11,6 +11,7 @@ import { clearDirty as cassandraClearDirty } from './cassandra/clear-dirty.ts';
 import { migrations as cassandraMigrations } from './cassandra/migrations.ts';
 import { snapshot as cassandraSnapshot } from './cassandra/snapshot.ts';
 import { status as cassandraStatus } from './cassandra/status.ts';
+import { check as certificatesCheck } from './certificates/check.ts';
 import { probe } from './ess/probe.ts';
 import { approve } from './flow/approve.ts';
 import { note } from './flow/note.ts';
@@ -23,6 +24,7 @@ import { rollback } from './helm/rollback.ts';
 import { status as helmStatus } from './helm/status.ts';
 import { upgrade } from './helm/upgrade.ts';
 import { check as httpCheck } from './http/check.ts';
+import { check as imagesCheck } from './images/check.ts';
 import { inventoryHealth } from './inventory/health.ts';
 import { inventoryServices } from './inventory/services.ts';
 import { apply } from './kubectl/apply.ts';
@@ -62,6 +64,8 @@ import { reencrypt as nekReencrypt } from './nek/reencrypt.ts';
 import { restore as nekRestore } from './nek/restore.ts';
 import { rotate as nekRotate } from './nek/rotate.ts';
 import { verify as nekVerify } from './nek/verify.ts';
+import { keyCheck } from './notary/key-check.ts';
+import { credentials as registryCredentials } from './registry/credentials.ts';
 
 const all: readonly AnyStepType[] = [
   rolloutRestart,
@@ -89,6 +93,10 @@ const all: readonly AnyStepType[] = [
   raftSnapshot,
   natsStatus,
   natsStreams,
+  certificatesCheck,
+  imagesCheck,
+  keyCheck,
+  registryCredentials,
   cassandraStatus,
   cassandraSnapshot,
   cassandraMigrations,

@@ -42,6 +42,7 @@ const inputs: Readonly<Record<string, readonly string[]>> = {
   'take-offline': ['service=nvcf-api'],
   'upgrade-openbao': ['reuse=true'],
   'upgrade-cassandra': ['version=0.20.2', 'reuse=true', 'acceptJobs=true'],
+  'upgrade-nats': ['version=0.7.2', 'reuse=true'],
 };
 
 /** What must have happened before, for runbooks that have nothing to do in a control plane that is as it should be. */

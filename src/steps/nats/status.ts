@@ -1,6 +1,7 @@
 import type { ReadStepType } from '../../engine/step-type.ts';
 import type { NatsStatusOutputs, NatsStatusWith } from '../../generated/types.ts';
 import type { NatsServer } from '../../services/nats.ts';
+import { replacementOrder } from '../kubectl/replacement-order.ts';
 import { targetProblems } from '../kubectl/target.ts';
 import { type Asked, askEvery, natsAccess, natsResources } from './servers.ts';
 
@@ -40,6 +41,7 @@ export const status: ReadStepType<NatsStatusWith, NatsStatusOutputs> = {
     const well = pods.filter((pod) => pod.healthy).length;
     return {
       pods,
+      order: replacementOrder(pods.map(({ name }) => name)),
       count: pods.length,
       reachable: servers.length,
       size,
