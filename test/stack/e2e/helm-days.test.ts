@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import { generateIdentity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { type Connection, connect, deleteObject, putObject } from '../api.ts';
 import { ensureHelm } from '../build.ts';
@@ -30,6 +31,7 @@ beforeAll(async () => {
   stack = await ensureUp();
   admin = connect(stack.kubeconfig);
   bin = await ensureHelm();
+  recipient = await identityToRecipient(await generateIdentity());
 });
 beforeEach(reset);
 afterAll(reset);
@@ -41,14 +43,19 @@ function operatorWithHelm(): Operator {
   return { ...operator, start, run: (args, env) => start(args, env).finished };
 }
 
-const upgradeTo = (version: string, ...more: string[]) => [
-  'exec',
-  'spot-upgrade',
-  '--yes',
-  ...['service=notary', `registry=${chartRegistry}`, `version=${version}`, 'timeout=12s', ...more].flatMap(
-    (input) => ['--input', input],
-  ),
-];
+let recipient: string;
+
+const upgradeTo = (version: string, ...more: string[]) => {
+  const registry = `registry=${chartRegistry}`;
+  const inputs = ['service=notary', registry, `version=${version}`, `ageRecipients=${recipient}`, ...more];
+  const patience = more.some((input) => input.startsWith('timeout=')) ? [] : ['timeout=12s'];
+  return [
+    'exec',
+    'spot-upgrade',
+    '--yes',
+    ...[...inputs, ...patience].flatMap((input) => ['--input', input]),
+  ];
+};
 const rollbackTo = (...inputs: string[]) => [
   'exec',
   'rollback-release',

@@ -4,7 +4,7 @@ import { expect } from 'vitest';
 import { versionsOf } from '../../../charts/files.ts';
 import { helm } from '../../../charts/helm.ts';
 import { chartRegistry } from '../../../charts/registry.ts';
-import type { RunbookCase } from '../case.ts';
+import type { RunbookCase, Scene } from '../case.ts';
 import { upgradeByHand } from '../trouble.ts';
 
 const notary = { namespace: 'nvcf', release: 'notary-service', chart: 'helm-nvcf-notary-service' };
@@ -26,18 +26,22 @@ export async function expectDeployed(release: string, namespace: string, version
   expect([info.status, (JSON.parse(metadata) as { version: string }).version]).toEqual(['deployed', version]);
 }
 
-const toPatch = ['service=notary', registry, `version=${patch}`, 'reuse=true'];
+/** What `spot-upgrade` is told; the recipients are for the values that it keeps. */
+const to =
+  (version: string, ...more: string[]) =>
+  ({ operator }: Scene) => [
+    'service=notary',
+    registry,
+    `version=${version}`,
+    ...operator.backup.filter((word) => word !== '--input'),
+    ...more,
+  ];
 
 /** The runbooks that work on Helm releases of any service. */
 export const helmCases: readonly RunbookCase[] = [
   {
     runbook: 'pre-upgrade-checklist',
-    prepare: ({ operator }) => [
-      'service=notary',
-      registry,
-      `version=${patch}`,
-      `ageRecipients=${operator.backup[1]?.replace('ageRecipients=', '')}`,
-    ],
+    prepare: to(patch),
     done: async ({ operator }) => {
       const kept = readdirSync(path.join(operator.folder, 'helm-backups'));
       expect(kept).toEqual([expect.stringMatching(/^notary-service-values-.*\.yaml\.age$/)]);
@@ -47,11 +51,11 @@ export const helmCases: readonly RunbookCase[] = [
   },
   {
     runbook: 'spot-upgrade',
-    prepare: () => toPatch,
+    prepare: to(patch, 'reuse=true'),
     done: () => expectDeployed('notary-service', 'nvcf', patch),
     failure: {
       what: 'the pods of the new version crash',
-      prepare: () => ['service=notary', registry, `version=${unready}`, 'reuse=true', 'timeout=15s'],
+      prepare: to(unready, 'reuse=true', 'timeout=15s'),
     },
     killed: true,
   },

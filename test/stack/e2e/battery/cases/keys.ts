@@ -17,9 +17,12 @@ import {
 import type { Failure, RunbookCase, Scene } from '../case.ts';
 import { allowPods, forbidPods, loseQuorum, regainQuorum } from '../trouble.ts';
 
-const backupInputs = ({ operator }: Scene): string[] => operator.backup.filter((word) => word !== '--input');
+/** What a runbook that makes backups is told. */
+export const backupInputs = ({ operator }: Scene): string[] =>
+  operator.backup.filter((word) => word !== '--input');
 
-async function runQuietly({ operator }: Scene, ...args: readonly string[]): Promise<void> {
+/** Something by the program itself that must go well before the case begins. */
+export async function runQuietly({ operator }: Scene, ...args: readonly string[]): Promise<void> {
   const { code, stdout, stderr } = await operator.run(args);
   expect(code, `${stdout}\n${stderr}`).toBe(0);
 }
@@ -31,7 +34,7 @@ async function publishKey(scene: Scene): Promise<string> {
 }
 
 /** Cassandra has no quorum from the moment on at which a step begins. */
-function withoutQuorum(id: string, more: Partial<Failure> = {}): Failure {
+export function withoutQuorum(id: string, more: Partial<Failure> = {}): Failure {
   return {
     what: 'Cassandra loses its quorum',
     strike: { at: (event) => event.type === 'intended' && event.id === id, does: loseQuorum },
@@ -69,7 +72,8 @@ async function overwriteKeys(scene: Scene): Promise<string> {
   return `file=${backup}`;
 }
 
-const noNewApiKeysPod = (id: string, prepare: Failure['prepare']): Failure => ({
+/** API Keys cannot be restarted from the moment on at which a step is decided. */
+export const noNewApiKeysPod = (id: string, prepare: Failure['prepare']): Failure => ({
   what: 'API Keys cannot be restarted: the quota of its namespace admits no new pod',
   ...(prepare === undefined ? {} : { prepare }),
   strike: {

@@ -4,6 +4,7 @@ import { versionsOf } from '../../../charts/files.ts';
 import { chartRegistry } from '../../../charts/registry.ts';
 import { cql, openBaoStatus, readMasterKeys } from '../../../control.ts';
 import { podsOf } from '../../../workloads.ts';
+import { outputsOf } from '../../key-checks.ts';
 import { everythingOpens } from '../../key-world.ts';
 import type { Failure, RunbookCase, Scene } from '../case.ts';
 import { expectDeployed } from './helm.ts';
@@ -61,6 +62,7 @@ function rolling(runbook: string, store: Store, more: Pick<RunbookCase, 'alsoIn'
 
 const openbao = versionsOf('0.30.25');
 const cassandra = versionsOf('0.20.1');
+const nats = versionsOf('0.7.1');
 const registry = `registry=${chartRegistry}`;
 
 async function standby(): Promise<string> {
@@ -82,6 +84,11 @@ const openbaoTo = (version: string) => async (scene: Scene) => {
 
 const cassandraTo = (version: string) => async (scene: Scene) => {
   await remember(scene, 'cassandra');
+  return [registry, `version=${version}`, 'reuse=true', 'acceptJobs=true', 'timeout=2m'];
+};
+
+const natsTo = (version: string) => async (scene: Scene) => {
+  await remember(scene, 'nats');
   return [registry, `version=${version}`, 'reuse=true', 'acceptJobs=true', 'timeout=2m'];
 };
 
@@ -112,12 +119,12 @@ export const storeCases: readonly RunbookCase[] = [
     failure: brokenOff(restartOne),
     killed: true,
   },
-  {
-    runbook: 'cassandra-state',
+  ...['cassandra-state', 'nats-state', 'openbao-state', 'cluster-state'].map((runbook) => ({
+    runbook,
     prepare: () => [],
-    done: async (_, { stdout }) => expect(stdout).toContain('run-finished'),
+    done: async ({ operator }: Scene) => expect(Object.keys(await outputsOf(operator))).not.toEqual([]),
     killed: false,
-  },
+  })),
   {
     runbook: 'dirty-migration',
     prepare: spoilLedger,
@@ -148,6 +155,16 @@ export const storeCases: readonly RunbookCase[] = [
       expect(await replaced(scene, 'cassandra')).toBe(3);
     },
     failure: { what: 'a Job of the upgrade fails', prepare: cassandraTo(cassandra.brokenHook) },
+    killed: true,
+  },
+  {
+    runbook: 'upgrade-nats',
+    prepare: natsTo(nats.patch),
+    done: async (scene) => {
+      await expectDeployed('nats', 'nats-system', nats.patch);
+      expect(await replaced(scene, 'nats')).toBe(3);
+    },
+    failure: { what: 'a Job of the upgrade fails', prepare: natsTo(nats.brokenHook) },
     killed: true,
   },
 ];
