@@ -158,7 +158,7 @@ export function outputOf(
   if (exitCode === 0) return stdout;
   throw new StepError(
     'nodetool-failed',
-    `${pod.name}: ${nodetoolProblem(exitCode, stdout, stderr)} (${words[0] ?? ''}).`,
+    `nodetool ${words[0] ?? ''} ended with ${nodetoolProblem(exitCode, stdout, stderr)}`,
     { hint: `Look at the log of ${pod.name}; a node that still starts cannot be asked.` },
   );
 }
