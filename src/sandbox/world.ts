@@ -1,5 +1,6 @@
 import type { Consumer } from './consumers/state.ts';
 import type { PodRuntime } from './kubelet/runtime.ts';
+import type { NatsCluster } from './nats/state.ts';
 import type { CassandraState } from './nek-store/state.ts';
 import type { BaoCluster } from './openbao/state.ts';
 import type { Owners } from './ownership.ts';
@@ -60,6 +61,8 @@ export interface World {
   readonly openbao: Map<string, BaoCluster>;
   /** By how many milliseconds the clocks of OpenBao's servers are wrong. */
   baoSkew: number;
+  /** By namespace. */
+  readonly nats: Map<string, NatsCluster>;
   readonly cassandra: CassandraState;
   /** Services that hold master keys, by the UID of their pod. */
   readonly consumers: Map<string, Consumer>;

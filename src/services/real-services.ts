@@ -11,6 +11,8 @@ import { type ResolvedContext, resolveContext } from './kubernetes-config.ts';
 import { createKubernetes } from './kubernetes-real.ts';
 import type { LedgerWriter } from './ledger.ts';
 import { createLedger } from './ledger-real.ts';
+import type { NatsReader } from './nats.ts';
+import { createNats } from './nats-monitor.ts';
 import type { NekStoreWriter } from './nek-store.ts';
 import { createNekStore } from './nek-store-real.ts';
 import type { OpenBaoWriter } from './openbao.ts';
@@ -48,6 +50,7 @@ export interface RealServices {
   readonly helm: HelmWriter;
   readonly http: HttpSender;
   readonly kubernetes: KubernetesWriter;
+  readonly nats: NatsReader;
   readonly ledger: LedgerWriter;
   readonly nekStore: NekStoreWriter;
   readonly openbao: OpenBaoWriter;
@@ -72,6 +75,7 @@ export function createRealServices(options: RealServicesOptions): RealServices {
   const context = once(() => resolveContext(where));
   const kubernetes = createKubernetes({ ...where, resolved: context, clock, process, environment });
   const nekStore = createNekStore(kubernetes, clock);
+  const http = createHttpClient(kubernetes);
   const ledger = createLedger(kubernetes);
   return {
     clock,
@@ -88,8 +92,9 @@ export function createRealServices(options: RealServicesOptions): RealServices {
         folder: options.environment.XDG_RUNTIME_DIR || undefined,
       },
     }),
-    http: createHttpClient(kubernetes),
+    http,
     kubernetes,
+    nats: createNats(http),
     ledger,
     nekStore,
     openbao: createOpenBao({

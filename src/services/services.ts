@@ -4,6 +4,7 @@ import type { HelmReader, HelmWriter } from './helm.ts';
 import type { HttpClient, HttpSender } from './http.ts';
 import type { KubernetesReader, KubernetesWriter } from './kubernetes.ts';
 import type { LedgerReader, LedgerWriter } from './ledger.ts';
+import type { NatsReader } from './nats.ts';
 import type { NekStoreReader, NekStoreWriter } from './nek-store.ts';
 import type { OpenBaoReader, OpenBaoWriter } from './openbao.ts';
 import type { ProcessReader, ProcessRunner } from './process.ts';
@@ -18,6 +19,7 @@ export interface ReadServices {
   readonly helm: HelmReader;
   readonly http: HttpClient;
   readonly kubernetes: KubernetesReader;
+  readonly nats: NatsReader;
   readonly ledger: LedgerReader;
   readonly nekStore: NekStoreReader;
   readonly openbao: OpenBaoReader;

@@ -40,7 +40,9 @@ const inputs: Readonly<Record<string, readonly string[]>> = {
   'scale-service': ['service=invocation-service', 'replicas=3'],
   'spot-upgrade': ['service=nvcf-api', 'version=1.25.2', 'reuse=true'],
   'take-offline': ['service=nvcf-api'],
+  'upgrade-openbao': ['reuse=true'],
   'upgrade-cassandra': ['version=0.20.2', 'reuse=true', 'acceptJobs=true'],
+  'upgrade-nats': ['version=0.7.2', 'reuse=true'],
 };
 
 /** What must have happened before, for runbooks that have nothing to do in a control plane that is as it should be. */
@@ -153,13 +155,13 @@ test('pre-upgrade-checklist waits until somebody has read the release notes', as
   expect(approved.code, approved.stderr).toBe(0);
   const last = await rig.run(['resume', run, '--yes']);
   expect(last.code, last.stderr).toBe(0);
-  expect(last.stdout).toContain(`api-values-${run}.yaml`);
+  expect(last.stdout).toContain(`api-values-${run}.yaml.age`);
 });
 
 test.each([
   ['service=nvcf-api', 'version=1.26.0', 'goes no further than a patch step'],
   ['service=cassandra', 'version=0.20.2', 'No pods with data are replaced'],
-  ['service=openbao', 'version=0.30.26', 'it needs a procedure of its own'],
+  ['service=openbao', 'version=0.30.26', 'upgrade-openbao guards them'],
   ['service=nvcf-api', 'version=1.25.1', 'goes no further than a patch step'],
 ])('spot-upgrade refuses %s %s', async (service, version, why) => {
   const values = [service, version, 'reuse=true'];

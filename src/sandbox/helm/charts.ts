@@ -126,7 +126,7 @@ export function render(chart: Chart, values: JsonObject): Rendered {
   });
   return {
     objects: [...objects, ...secretsOf(chart, values)].map((object) => owned(object, chart)),
-    hooks: main === undefined ? [] : chartHooks(main, chart.flavour === 'broken-hook'),
+    hooks: main === undefined ? [] : chartHooks(main, { broken: chart.flavour === 'broken-hook', values }),
   };
 }
 

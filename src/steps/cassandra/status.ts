@@ -1,6 +1,7 @@
 import type { ReadStepType } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { CassandraStatusOutputs, CassandraStatusWith } from '../../generated/types.ts';
+import { ordinalOf, replacementOrder } from '../kubectl/replacement-order.ts';
 import {
   askEvery,
   cassandraPods,
@@ -46,7 +47,7 @@ export const status: ReadStepType<CassandraStatusWith, CassandraStatusOutputs> =
         hostId: ring.nodes.find(({ address }) => address === pod.address)?.hostId ?? '',
       })),
       nodes: ring.nodes.map((node) => ({ ...node })),
-      order: orderOf(pods.map(({ name }) => name)),
+      order: replacementOrder(pods.map(({ name }) => name)),
       count: pods.length,
       reachable,
       up,
@@ -92,19 +93,6 @@ const statesInWords: Readonly<Record<string, string>> = {
   DJ: 'down while it joins (DJ)',
   '?': 'missing in the ring of some node',
 };
-
-/** Highest first, as a StatefulSet replaces its pods. */
-function orderOf(names: readonly string[]): CassandraStatusOutputs['order'] {
-  return names
-    .map((pod) => ({ pod, release: ordinalOf(pod), hold: ordinalOf(pod) + 1 }))
-    .sort((a, b) => b.release - a.release);
-}
-
-/** The number at the end of a StatefulSet's pod; -1 for other pods. */
-function ordinalOf(name: string): number {
-  const [, digits] = /-(\d{1,6})$/.exec(name) ?? [];
-  return digits === undefined ? -1 : Number(digits);
-}
 
 function summaryOf(given: {
   readonly pods: number;
