@@ -25,6 +25,9 @@ export interface Answer<Value> {
   readonly error: string;
 }
 
+// A node that was stopped where it is keeps nodetool for a minute; on a busy machine one that is well needs many seconds.
+const usualPatience = 100_000;
+
 type Problem = { readonly path: readonly string[]; readonly message: string };
 
 export function targetProblems({ namespace, selector, container }: CassandraTarget): readonly Problem[] {
@@ -102,7 +105,7 @@ export async function askEvery<Value>(
   ctx: ReadContext,
   pods: readonly CassandraPod[],
   ask: (pod: CassandraPod, signal: AbortSignal) => Promise<Value>,
-  patience = 40_000,
+  patience = usualPatience,
 ): Promise<readonly Answer<Value>[]> {
   return await Promise.all(
     pods.map(async (pod): Promise<Answer<Value>> => {

@@ -16,7 +16,7 @@ import { ringOf, type View } from './ring.ts';
 export const status: ReadStepType<CassandraStatusWith, CassandraStatusOutputs> = {
   type: 'cassandra.status',
   effect: 'read',
-  timeout: 2 * 60_000,
+  timeout: 4 * 60_000,
   describe: (input) => `ask every Cassandra node in ${input.namespace} how it sees the ring`,
   resources: (input) => cassandraResources(input, 'read'),
   access: execAccess,

@@ -104,8 +104,7 @@ test('without a quorum nothing is touched, and the nodes are named', async () =>
   try {
     const { code, stderr } = await run(createOperator(stack.kubeconfig), restart);
     expect(code, stderr).toBe(4);
-    for (const pod of ['cassandra-1', 'cassandra-2'])
-      expect(stderr).toContain(`${pod} could not be asked: no answer within 40 s`);
+    for (const pod of ['cassandra-1', 'cassandra-2']) expect(stderr).toContain(`${pod} could not be asked`);
     expect(stderr).toContain('LOCAL_QUORUM is not certain');
     expect((await nodes()).uids).toEqual(before.uids);
   } finally {
