@@ -42,6 +42,7 @@ const inputs: Readonly<Record<string, readonly string[]>> = {
   'take-offline': ['service=nvcf-api'],
   'upgrade-openbao': ['reuse=true'],
   'upgrade-cassandra': ['version=0.20.2', 'reuse=true', 'acceptJobs=true'],
+  'vault-agent-login': ['service=nvcf-api'],
   'upgrade-nats': ['version=0.7.2', 'reuse=true'],
 };
 
