@@ -40,7 +40,7 @@ export interface RehearsalRow {
   readonly text: string;
   /** False: there was nothing for the fault to strike, for instance no call whose answer could be lost. */
   readonly struck: boolean;
-  /** Milliseconds of the simulated clock from the end of the rollback until everything had settled. */
+  /** Milliseconds of the simulated clock from the end of the rollback until everything was as it had been; 0 when something is not. */
   readonly settledAfter: number;
   readonly kept: readonly Kept[];
   readonly unrestored: readonly Unrestored[];

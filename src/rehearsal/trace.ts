@@ -21,13 +21,24 @@ export function createTracer(): Tracer {
   const touched = new Map<string, Set<string>>();
   const open = new Map<string, Flat>();
   let backwards = false;
+  let last: { readonly id: string; readonly flat: Flat } | undefined;
+  const charge = (id: string, from: Flat, to: Flat): void => {
+    const places = touched.get(id) ?? new Set<string>();
+    for (const each of differences(from, to)) places.add(placeOf(each));
+    touched.set(id, places);
+  };
+  /** What happens between two steps is what the first of them set going. */
+  const gap = (flat: Flat): void => {
+    if (last !== undefined) charge(last.id, last.flat, flat);
+    last = undefined;
+  };
   const end = (id: string, sandbox: Sandbox): void => {
     const before = open.get(id);
     if (before === undefined) return;
-    const places = touched.get(id) ?? new Set<string>();
-    for (const each of differences(before, flatten(sandbox.inspect.fields()))) places.add(placeOf(each));
-    touched.set(id, places);
+    const flat = flatten(sandbox.inspect.fields());
+    charge(id, before, flat);
     open.delete(id);
+    last = { id, flat };
   };
   return {
     steps,
@@ -39,8 +50,11 @@ export function createTracer(): Tracer {
         const { id } = event;
         if (!steps.some((step) => step.id === id))
           steps.push({ id, undo: backwards, ...(names.get(id) ?? { name: id, uses: '' }) });
-        open.set(id, flatten(sandbox.inspect.fields()));
+        const flat = flatten(sandbox.inspect.fields());
+        gap(flat);
+        open.set(id, flat);
       }
+      if (event.type === 'run-finished') gap(flatten(sandbox.inspect.fields()));
       if (event.type === 'done' || event.type === 'failed') end(event.id, sandbox);
     },
   };

@@ -1,19 +1,9 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Sandbox } from '../../src/sandbox/open.ts';
-import { prepareWorld } from '../cli/key-world.ts';
-import {
-  addUnusedKey,
-  leaveUnfinished,
-  otherKid,
-  overwriteAfterBackup,
-  rotateByTheBook,
-} from '../cli/key-worlds.ts';
 import { cli, createRig, type Rig } from '../cli/rig.ts';
-import { pass } from '../sandbox/rig.ts';
+import { given, inItsWorld, names } from './shipped.ts';
 
-const root = path.dirname(path.dirname(import.meta.dirname));
 const plans = path.join(import.meta.dirname, 'plans');
 
 /** What an operator would give; runbooks that are not named here take nothing. */
@@ -78,21 +68,6 @@ const otherWays: readonly (readonly [string, ...string[]])[] = [
   ],
   ['spot-upgrade', 'service=notary', 'version=1.5.0', 'reuse=true', 'step=minor'],
 ];
-
-function given(name: string, values = inputs[name] ?? []): readonly string[] {
-  return [name, '--sandbox', ...values.flatMap((value) => ['--input', value])];
-}
-
-/** The options that begin with the world that a runbook needs. */
-async function inItsWorld(name: string, folder: string): Promise<readonly string[]> {
-  const change = worlds[name];
-  if (change === undefined) return [];
-  const prepare = async (sandbox: Sandbox) => {
-    await change(sandbox, folder);
-    await pass(sandbox, 4 * 3_600_000);
-  };
-  return ['--world', await prepareWorld(prepare)];
-}
 
 async function planOf(rig: Rig, name: string): Promise<string> {
   const world = await inItsWorld(name, rig.folder);
