@@ -36,10 +36,16 @@ export const inputs: Readonly<Record<string, readonly string[]>> = {
   'scale-service': ['service=invocation-service', 'replicas=3'],
   'spot-upgrade': ['service=nvcf-api', 'version=1.25.2', 'reuse=true'],
   'take-offline': ['service=nvcf-api'],
+  'dirty-migration': ['keyspace=nvcf_api', 'version=42'],
+  'upgrade-openbao': ['reuse=true'],
+  'upgrade-cassandra': ['version=0.20.2', 'reuse=true', 'acceptJobs=true'],
+  'vault-agent-login': ['service=nvcf-api'],
+  'upgrade-nats': ['version=0.7.2', 'reuse=true'],
 };
 
 /** What must have happened before, for runbooks that have nothing to do in a control plane that is as it should be. */
 const worlds: Readonly<Record<string, (sandbox: Sandbox, folder: string) => void | Promise<void>>> = {
+  'dirty-migration': ({ control }) => control.ledger('nvcf_api', [{ version: 42, dirty: true }]),
   'mek-repair-private-jwks': rotateByTheBook,
   'mek-restore-from-backup': (sandbox, folder) =>
     overwriteAfterBackup(sandbox, path.join(folder, 'mek-backups', 'mek.age')),
