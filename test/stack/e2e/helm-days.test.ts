@@ -4,7 +4,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { generateIdentity, identityToRecipient } from 'age-encryption';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { type Connection, connect, deleteObject, putObject } from '../api.ts';
+import { type Connection, connect, deleteObject, isReady, putObject } from '../api.ts';
 import { ensureHelm } from '../build.ts';
 import { chartsOf, versionsOf } from '../charts/files.ts';
 import { helm } from '../charts/helm.ts';
@@ -240,6 +240,11 @@ test('a rollback that fails too says what is where, and works once the cause is 
   expectExit(back, 6);
   expect(said(back)).toContain('notary-service');
   await allowPods(admin, at.namespace);
+  // The controller tries to make pods again after longer and longer breaks.
+  await waitFor(async () => isReady(await onePod(admin, at.namespace, selector)), {
+    what: 'a pod of the earlier version',
+    seconds: 240,
+  });
   expectExit(await operator.run(['rollback', 'last', '--yes']), 5);
   await waitForWorkloads(admin, 120);
   expect(await shapeOfWorld(admin)).toEqual(before);

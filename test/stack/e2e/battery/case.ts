@@ -26,8 +26,8 @@ export interface Failure {
     readonly at: (event: RunEvent) => boolean;
     readonly does: (scene: Scene, running: Running) => Promise<void>;
   };
-  /** Of the run that met it; 1 unless it says otherwise. */
-  readonly exit?: 1 | 130;
+  /** What the run that met it may end with; 1 unless it says otherwise. Where nothing can be read any more, that is 7. */
+  readonly exit?: readonly (1 | 7 | 130)[];
   /** Takes the trouble away before the rollback. */
   readonly heal?: (scene: Scene) => Promise<void>;
   /** What of the world the rollback does not bring back, and the runbook says so. */
@@ -46,6 +46,8 @@ export interface RunbookCase {
   readonly failure?: Failure;
   /** It is killed at a drawn journal append and resumed; false for one that changes nothing. */
   readonly killed: boolean;
+  /** It takes minutes: a usual test run draws it, and runs it no other time. */
+  readonly slow?: true;
   /** The test file that runs its success path with deeper proofs, in every test run. */
   readonly alsoIn?: string;
 }

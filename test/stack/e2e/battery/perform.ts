@@ -5,7 +5,7 @@ import { waitFor } from '../../shell.ts';
 import { waitForWorkloads } from '../../workloads.ts';
 import { expectExit } from '../key-checks.ts';
 import { createKeyOperator } from '../key-operator.ts';
-import { type Finished, showRun } from '../rig.ts';
+import { type Finished, showRun, stackTraceIn } from '../rig.ts';
 import type { Inputs, RunbookCase, Scene } from './case.ts';
 import { shapeOfWorld } from './shape.ts';
 
@@ -80,7 +80,9 @@ export async function failAndRollBack(stage: Stage, given: RunbookCase): Promise
     await failure.strike.does(scene, running);
   }
   const failed = await running.finished;
-  expectExit(failed, failure.exit ?? 1);
+  const { code, stdout, stderr } = failed;
+  expect(failure.exit ?? [1], `${stdout.slice(-8000)}\n${stderr}`).toContain(code);
+  expect(stackTraceIn(stderr)).toBeUndefined();
   await failure.heal?.(scene);
   const back = await scene.operator.run(['rollback', 'last', '--yes']);
   expectExit(back, 5);
@@ -88,7 +90,7 @@ export async function failAndRollBack(stage: Stage, given: RunbookCase): Promise
   if (failure.changed === undefined) expect(await shapeOfWorld(stage.admin)).toEqual(before);
   else await failure.changed(scene);
   await expectWhole(stage, scene);
-  return { outcome: `exit ${failed.code}, rolled back 5: ${failure.what}` };
+  return { outcome: `exit ${code}, rolled back 5: ${failure.what}` };
 }
 
 /** `kill -9` at a drawn place of the journal, then resumed to the same end as without it. */

@@ -37,6 +37,7 @@ async function publishKey(scene: Scene): Promise<string> {
 export function withoutQuorum(id: string, more: Partial<Failure> = {}): Failure {
   return {
     what: 'Cassandra loses its quorum',
+    exit: [1, 7],
     strike: { at: (event) => event.type === 'intended' && event.id === id, does: loseQuorum },
     heal: regainQuorum,
     ...more,
@@ -121,6 +122,7 @@ export const keyCases: readonly RunbookCase[] = [
   },
   {
     runbook: 'mek-retire',
+    slow: true,
     prepare: async (scene) => {
       const { currentKid } = await heldKeys();
       await runQuietly(scene, 'exec', 'mek-rotation', '--yes', ...scene.operator.backup);

@@ -99,6 +99,7 @@ export const serviceCases: readonly RunbookCase[] = [
   },
   {
     runbook: 'restart-all',
+    slow: true,
     prepare: () => [],
     done: () =>
       expectMarked('nvcf-api', 'ess-api-deployment', 'spot-instance-service', 'api-keys', 'notary-service'),
@@ -121,7 +122,7 @@ export const serviceCases: readonly RunbookCase[] = [
     done: () => expectReplicas('notary-service', 0),
     failure: {
       what: 'the operator breaks it off',
-      exit: 130,
+      exit: [130],
       strike: {
         at: (event) => event.type === 'intended' && event.id === 'stop',
         does: async (_, running) => running.signal('SIGINT'),

@@ -36,7 +36,7 @@ async function replaced({ admin, operator }: Scene, store: Store): Promise<numbe
 function brokenOff(prepare: Failure['prepare']): Failure {
   return {
     what: 'the operator breaks it off',
-    exit: 130,
+    exit: [130],
     ...(prepare === undefined ? {} : { prepare }),
     strike: {
       at: (event) => event.type === 'intended',
@@ -45,7 +45,7 @@ function brokenOff(prepare: Failure['prepare']): Failure {
   };
 }
 
-function rolling(runbook: string, store: Store, more: Pick<RunbookCase, 'alsoIn'> = {}): RunbookCase {
+function rolling(runbook: string, store: Store, more: Pick<RunbookCase, 'slow'> = {}): RunbookCase {
   const prepare = async (scene: Scene) => {
     await remember(scene, store);
     return [];
@@ -110,7 +110,7 @@ async function dirtyRows(): Promise<unknown> {
 /** OpenBao, Cassandra and NATS. */
 export const storeCases: readonly RunbookCase[] = [
   rolling('rolling-restart-openbao', 'openbao'),
-  rolling('rolling-restart-cassandra', 'cassandra'),
+  rolling('rolling-restart-cassandra', 'cassandra', { slow: true }),
   rolling('rolling-restart-nats', 'nats'),
   {
     runbook: 'restart-openbao-pod',
@@ -149,6 +149,7 @@ export const storeCases: readonly RunbookCase[] = [
   },
   {
     runbook: 'upgrade-cassandra',
+    slow: true,
     prepare: cassandraTo(cassandra.patch),
     done: async (scene) => {
       await expectDeployed('cassandra', 'cassandra-system', cassandra.patch);
