@@ -6,6 +6,7 @@ import { tokenProblem } from './consumers/nvcf-api.ts';
 import { consumersOf } from './consumers/running.ts';
 import type { Consumer, ConsumerKind, KeySet } from './consumers/state.ts';
 import { headerOf, openDirect } from './crypto/jwe.ts';
+import { type WorldFields, worldFields } from './fields.ts';
 import { MEK_PATH } from './mek/seed.ts';
 import { BAO_NAMESPACE, readSecret, readStored } from './mek/stored.ts';
 import { rowsOf, rowTold } from './nek-store/rows.ts';
@@ -32,6 +33,8 @@ export interface LoadedKeys {
 
 /** Looks into the simulated cluster past every access check; nothing changes by it. */
 export interface SandboxInspect {
+  /** All that there is, to be compared with another time. */
+  fields(): WorldFields;
   /** Namespaces that have keys. */
   namespaces(): readonly string[];
   /** Rows in clustering order, of one namespace or of all. */
@@ -129,7 +132,8 @@ function promised(checked: number, readers: readonly Reader[], problems: readonl
   return { ok: all.length === 0, checked, problems: all };
 }
 
-export function sandboxInspect(world: World): SandboxInspect {
+/** `files`: paths of the local files that steps have made. */
+export function sandboxInspect(world: World, files: () => readonly string[]): SandboxInspect {
   /** One check of everything that was given out, for every reader. */
   const everyText = (
     kind: 'api-keys' | 'nvcf-api',
@@ -148,6 +152,10 @@ export function sandboxInspect(world: World): SandboxInspect {
     return promised(given.texts.length, readers, problems);
   };
   return {
+    fields: () => ({
+      ...worldFields(world),
+      'Local files': Object.fromEntries(files().map((name) => [name, 'made'])),
+    }),
     namespaces: () => namespacesOf(world),
     nekRows: (namespace) =>
       namespace === undefined
