@@ -1,5 +1,5 @@
 import { fullStepSchemas } from '../generated/full-step-schemas.ts';
-import type { Stage } from '../rehearsal/attempt.ts';
+import type { Stage } from '../rehearsal/stage.ts';
 import { steps } from '../steps/index.ts';
 import type { Environment, Options } from './command.ts';
 import { prepare } from './prepare.ts';

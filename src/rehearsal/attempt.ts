@@ -1,43 +1,18 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import type { Plan } from '../engine/plan/plan.ts';
 import { createRedactor, type Redactor } from '../engine/redactor.ts';
 import { type DriveResult, drive } from '../engine/run/drive.ts';
-import type { RunEvent, Session } from '../engine/run/event.ts';
+import type { RunEvent } from '../engine/run/event.ts';
 import { createKeepsakes } from '../engine/run/keepsake.ts';
 import { createLeaseLock } from '../engine/run/lease-lock.ts';
 import { noLock } from '../engine/run/lock.ts';
-import type { RunbookFile } from '../engine/run/run-folder.ts';
 import { approve, continueRun, type OpenRun, openRun, type SessionOptions } from '../engine/run/session.ts';
 import type { RunState } from '../engine/run/state.ts';
-import type { Secret } from '../engine/secret.ts';
-import type { StepSchema } from '../engine/step-schema.ts';
-import type { StepRegistry } from '../engine/step-type.ts';
-import type { Value } from '../engine/value.ts';
 import type { Fault } from '../sandbox/faults.ts';
 import { openSandbox, type Sandbox } from '../sandbox/open.ts';
 import type { Prompt } from '../services/prompt.ts';
 import { readOnly } from '../services/read-only.ts';
-import type { ServiceEntry } from '../services/service-directory.ts';
-
-/** What every rehearsal of one runbook begins with. */
-export interface Stage {
-  /** Made in the world that `from` holds. */
-  readonly plan: Plan;
-  readonly files: readonly RunbookFile[];
-  readonly steps: StepRegistry;
-  readonly schemas: Readonly<Record<string, StepSchema>>;
-  readonly inputs: Readonly<Record<string, Value>>;
-  readonly inventory: readonly ServiceEntry[];
-  readonly session: Session;
-  readonly seed: number;
-  /** Folder of the world that each of them begins as. */
-  readonly from: string;
-  /** An empty folder: what a rehearsal writes is below it, and gone when it is over. */
-  readonly folder: string;
-  /** Secret inputs: nothing that is told of a rehearsal shows one. */
-  readonly secrets: readonly Secret[];
-}
+import type { Stage } from './stage.ts';
 
 export interface Attempt {
   readonly faults: readonly Fault[];

@@ -1,6 +1,6 @@
 import type { RunEvent } from '../engine/run/event.ts';
 import { requireNode } from '../engine/run/structure.ts';
-import type { Stage } from './attempt.ts';
+import type { Stage } from './stage.ts';
 
 type Known = Pick<Stage, 'plan' | 'steps'>;
 

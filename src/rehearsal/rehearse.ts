@@ -2,9 +2,10 @@ import { nodeIdOf } from '../engine/plan/instance.ts';
 import type { Plan } from '../engine/plan/plan.ts';
 import type { Node } from '../engine/read/runbook.ts';
 import { openSandbox } from '../sandbox/open.ts';
-import { attempt, type Stage } from './attempt.ts';
+import { attempt } from './attempt.ts';
 import { type Flat, flatten } from './compare.ts';
 import { type Rehearsal, type RehearsalRow, type RehearsedStep, type Way, ways } from './rehearsal.ts';
+import type { Stage } from './stage.ts';
 import { createTracer, type Trace } from './trace.ts';
 import { judge } from './verdict.ts';
 

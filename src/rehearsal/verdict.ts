@@ -1,9 +1,10 @@
 import type { RunEvent } from '../engine/run/event.ts';
 import { exitCodes } from '../exit-code.ts';
-import type { Attempted, Stage } from './attempt.ts';
+import type { Attempted } from './attempt.ts';
 import { type Difference, differences, type Flat, flatten, placeOf } from './compare.ts';
 import { declared } from './declared.ts';
 import type { Kept, RehearsalRow, Unrestored, Verdict, Way } from './rehearsal.ts';
+import type { Stage } from './stage.ts';
 import type { Trace } from './trace.ts';
 
 /** Pauses between two looks, in milliseconds of the simulated clock: longer than any pod takes, and than ESS takes to read its keys again. */

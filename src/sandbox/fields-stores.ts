@@ -84,7 +84,7 @@ function rowFields(world: World): Fields {
 }
 
 function cassandraFields(world: World): Fields {
-  const { schema, stopped, added } = world.cassandra;
+  const { schema, stopped, added, ledger, snapshots } = world.cassandra;
   return {
     ...rowFields(world),
     Cassandra: {
@@ -92,6 +92,12 @@ function cassandraFields(world: World): Fields {
       stopped: [...stopped].sort(),
       added: digested(Object.fromEntries(added)),
     },
+    'Ledger of the migrations': Object.fromEntries(
+      [...ledger].map(([keyspace, rows]) => [keyspace, rows.map((row) => ({ ...row }))]),
+    ),
+    'Snapshots of Cassandra': Object.fromEntries(
+      [...snapshots].map(([pod, taken]) => [pod, taken.map(({ tag }) => tag)]),
+    ),
     'Secrets in ESS': Object.fromEntries(
       secretsOf(world).map(({ namespace, path, jwe }) => [`${namespace}/${path}`, digest(jwe)]),
     ),

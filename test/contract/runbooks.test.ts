@@ -1,16 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { Sandbox } from '../../src/sandbox/open.ts';
-import { newestRun, outputsOf } from '../cli/key-runs.ts';
-import { prepareWorld } from '../cli/key-world.ts';
-import {
-  addUnusedKey,
-  leaveUnfinished,
-  otherKid,
-  overwriteAfterBackup,
-  rotateByTheBook,
-} from '../cli/key-worlds.ts';
 import { cli, createRig, type Rig } from '../cli/rig.ts';
 import { given, inItsWorld, names } from './shipped.ts';
 
@@ -33,34 +23,6 @@ const otherWays: readonly (readonly [string, ...string[]])[] = [
   ],
   ['spot-upgrade', 'service=notary', 'version=1.5.0', 'reuse=true', 'step=minor'],
 ];
-
-function given(name: string, values = inputs[name] ?? []): readonly string[] {
-  return [name, '--sandbox', ...values.flatMap((value) => ['--input', value])];
-}
-
-/** Those that open a backup. */
-const ofBackup = ['restore-control-plane', 'verify-backup'];
-
-/** The options that begin with the world that a runbook needs. */
-async function inItsWorld(name: string, rig: Rig): Promise<readonly string[]> {
-  if (ofBackup.includes(name)) return await afterBackup(rig);
-  const { folder } = rig;
-  const change = worlds[name];
-  if (change === undefined) return [];
-  const prepare = async (sandbox: Sandbox) => {
-    await change(sandbox, folder);
-    await pass(sandbox, 4 * 3_600_000);
-  };
-  return ['--world', await prepareWorld(prepare)];
-}
-
-/** The options that begin with a world of which a backup was taken, and name that. */
-async function afterBackup(rig: Rig): Promise<readonly string[]> {
-  const { code, stderr } = await rig.run(['exec', 'backup-control-plane', '--sandbox', '--yes']);
-  expect(code, stderr).toBe(0);
-  const folder = newestRun(rig);
-  return ['--world', folder, '--input', `manifest=${outputsOf(folder).manifest}`];
-}
 
 async function planOf(rig: Rig, name: string): Promise<string> {
   const world = await inItsWorld(name, rig);

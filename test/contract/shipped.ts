@@ -1,6 +1,8 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
+import { expect } from 'vitest';
 import type { Sandbox } from '../../src/sandbox/open.ts';
+import { newestRun, outputsOf } from '../cli/key-runs.ts';
 import { prepareWorld } from '../cli/key-world.ts';
 import {
   addUnusedKey,
@@ -9,6 +11,7 @@ import {
   overwriteAfterBackup,
   rotateByTheBook,
 } from '../cli/key-worlds.ts';
+import type { Rig } from '../cli/rig.ts';
 import { pass } from '../sandbox/rig.ts';
 
 const root = path.dirname(path.dirname(import.meta.dirname));
@@ -18,6 +21,7 @@ export const inputs: Readonly<Record<string, readonly string[]>> = {
   'bring-online': ['service=nvcf-api'],
   'collect-logs': ['service=nvcf-api', 'tail=5'],
   'describe-service': ['service=openbao'],
+  'dirty-migration': ['keyspace=nvcf_api', 'version=42'],
   // The active key of the simulated document.
   'mek-converge': ['kid=7cc6ae00-9b80-11f0-af65-957252ef94ac'],
   'mek-restore-from-backup': ['file=mek-backups/mek.age'],
@@ -36,11 +40,10 @@ export const inputs: Readonly<Record<string, readonly string[]>> = {
   'scale-service': ['service=invocation-service', 'replicas=3'],
   'spot-upgrade': ['service=nvcf-api', 'version=1.25.2', 'reuse=true'],
   'take-offline': ['service=nvcf-api'],
-  'dirty-migration': ['keyspace=nvcf_api', 'version=42'],
-  'upgrade-openbao': ['reuse=true'],
   'upgrade-cassandra': ['version=0.20.2', 'reuse=true', 'acceptJobs=true'],
-  'vault-agent-login': ['service=nvcf-api'],
   'upgrade-nats': ['version=0.7.2', 'reuse=true'],
+  'upgrade-openbao': ['reuse=true'],
+  'vault-agent-login': ['service=nvcf-api'],
 };
 
 /** What must have happened before, for runbooks that have nothing to do in a control plane that is as it should be. */
@@ -63,13 +66,25 @@ export function given(name: string, values = inputs[name] ?? []): readonly strin
   return [name, '--sandbox', ...values.flatMap((value) => ['--input', value])];
 }
 
+/** Those that open a backup. */
+const ofBackup = ['restore-control-plane', 'verify-backup'];
+
 /** The options that begin with the world that a runbook needs. */
-export async function inItsWorld(name: string, folder: string): Promise<readonly string[]> {
+export async function inItsWorld(name: string, rig: Rig): Promise<readonly string[]> {
+  if (ofBackup.includes(name)) return await afterBackup(rig);
   const change = worlds[name];
   if (change === undefined) return [];
   const prepare = async (sandbox: Sandbox) => {
-    await change(sandbox, folder);
+    await change(sandbox, rig.folder);
     await pass(sandbox, 4 * 3_600_000);
   };
   return ['--world', await prepareWorld(prepare)];
+}
+
+/** The options that begin with a world of which a backup was taken, and name that. */
+async function afterBackup(rig: Rig): Promise<readonly string[]> {
+  const { code, stderr } = await rig.run(['exec', 'backup-control-plane', '--sandbox', '--yes']);
+  expect(code, stderr).toBe(0);
+  const folder = newestRun(rig);
+  return ['--world', folder, '--input', `manifest=${outputsOf(folder).manifest}`];
 }

@@ -82,21 +82,18 @@ async function offline({ services }: Sandbox): Promise<void> {
 /** Worlds of runbooks that are planned and run elsewhere where they have nothing to do. */
 const worlds: Readonly<Record<string, (sandbox: Sandbox) => Promise<void>>> = { 'bring-online': offline };
 
-/** A shipped one, with the inputs and the world that every test of it has. */
+/** A shipped one, in the world that every test of it has; with the inputs of its golden unless told others. */
 export async function rehearseShipped(
   name: string,
-  wanted?: (step: RehearsedStep, way: Way) => boolean,
+  options: {
+    readonly wanted?: (step: RehearsedStep, way: Way) => boolean;
+    readonly inputs?: readonly string[];
+  } = {},
 ): Promise<Rehearsal> {
   const folder = mkdtempSync(path.join(tmpdir(), 'runbook-rehearsal-test-'));
   const change = worlds[name];
   const [, world] = change === undefined ? await inItsWorld(name, folder) : ['', await prepareWorld(change)];
-  const inputs = given(name)
-    .filter((_, at, all) => all[at - 1] === '--input')
-    .map((input) => input.replace(/^file=/, `file=${folder}/`));
-  return await rehearseFile(name, {
-    inputs,
-    folder,
-    ...(world === undefined ? {} : { world }),
-    ...(wanted === undefined ? {} : { wanted }),
-  });
+  const golden = given(name).filter((_, at, all) => all[at - 1] === '--input');
+  const inputs = (options.inputs ?? golden).map((input) => input.replace(/^file=/, `file=${folder}/`));
+  return await rehearseFile(name, { ...options, inputs, folder, ...(world === undefined ? {} : { world }) });
 }
