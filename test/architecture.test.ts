@@ -91,6 +91,7 @@ describe('imports', () => {
       'http',
       'inventory',
       'kubernetes',
+      'ledger',
       'nek-store',
       'openbao',
       'process',

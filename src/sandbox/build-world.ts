@@ -43,6 +43,7 @@ export function buildWorld(seed: number, options: WorldOptions): World {
     events: new Map(),
     openbao: new Map(),
     baoSkew: 0,
+    nats: new Map(),
     cassandra: createCassandra(options.neks ?? { namespaces: 40, each: 50 }),
     consumers: new Map(),
     documentSeen: 0,

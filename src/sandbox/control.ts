@@ -18,6 +18,10 @@ export interface SandboxControl {
   compact(): void;
   /** Seals an OpenBao server. */
   seal(namespace: string, pod: string): void;
+  /** Somebody deletes a stream of NATS, with its messages. */
+  dropStream(name: string): void;
+  /** JetStream's meta group has no leader for so many virtual milliseconds. */
+  loseMetaLeader(ms: number): void;
   /** Kills the Helm clients that are at work: what they have not done yet is never done. */
   killHelm(): void;
   /** Ends a container with an exit code. */
@@ -40,6 +44,9 @@ export function sandboxControl(machine: Machine, helmClients: HelmClients): Sand
     outage: (ms) => void machine.perform({ do: 'outage', until: machine.clock.now() + ms }),
     compact: () => void machine.perform({ do: 'compact' }),
     seal: (namespace, pod) => void machine.perform({ do: 'seal', namespace, pod }),
+    dropStream: (name) => void machine.perform({ do: 'strike', strike: { what: 'drop-stream', name } }),
+    loseMetaLeader: (ms) =>
+      void machine.perform({ do: 'strike', strike: { what: 'lose-meta-leader', for: ms } }),
     killHelm: () => {
       for (const client of helmClients.values()) client.abort();
     },

@@ -51,6 +51,8 @@ interface Result {
 type Program = (shell: Shell, words: readonly string[]) => Result;
 
 const ok: Result = { code: 0 };
+/** Milliseconds that nodetool takes to start its own Java. */
+const NODETOOL = 1300;
 
 function fail(name: string, text: string, code = 1): Result {
   return { code, err: `${name}: ${text}\n` };
@@ -124,7 +126,10 @@ const programs: Readonly<Record<string, Program>> = {
     bao(shell.world, { pod: shell.running.pod, words, env: shell.env, stdin: shell.stdin }),
   vault: (shell, words) =>
     bao(shell.world, { pod: shell.running.pod, words, env: shell.env, stdin: shell.stdin }),
-  nodetool: (shell, words) => nodetool(shell.world, shell.running.pod, words),
+  nodetool: (shell, words) => {
+    shell.ms += NODETOOL;
+    return nodetool(shell.world, shell.running.pod, words);
+  },
   kill: (shell, words) => {
     if (words.at(-1) !== '1') return fail('kill', `can't kill pid ${words.at(-1) ?? ''}: No such process`);
     const { container, running, world } = shell;
@@ -235,5 +240,5 @@ export function execute(world: World, call: ExecCall): ExecOutcome {
 
 /** Can a command be run without leaving a trace in the world? */
 export function leavesNoTrace(command: readonly string[]): boolean {
-  return !/\b(?:touch|rm|kill|step-down|seal|unseal)\b|>/.test(command.join(' '));
+  return !/\b(?:touch|rm|kill|step-down|seal|unseal|snapshot|clearsnapshot)\b|>/.test(command.join(' '));
 }

@@ -2,6 +2,7 @@ import type { InputSpec, InputType, SecretSource } from '../engine/read/runbook.
 import { Secret } from '../engine/secret.ts';
 import type { Value } from '../engine/value.ts';
 import { kinds } from '../services/kubernetes.ts';
+import { superuser } from './mek/seed.ts';
 import type { Thing } from './objects.ts';
 import { kvPeek } from './openbao/kv.ts';
 import { rootToken } from './seed/cluster.ts';
@@ -53,6 +54,7 @@ function secretText(world: World, name: string, source: SecretSource | undefined
   }
   const known = `${name} ${JSON.stringify(source ?? '')}`;
   if (/identity/i.test(known)) return AGE_PAIR.identity;
+  if (/cassandra.*password/i.test(known)) return superuser(world.seed).password;
   return /token/i.test(known) ? rootToken(world.seed) : `sandbox-${name}`;
 }
 

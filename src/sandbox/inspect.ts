@@ -10,6 +10,7 @@ import { type WorldFields, worldFields } from './fields.ts';
 import { MEK_PATH } from './mek/seed.ts';
 import { BAO_NAMESPACE, readSecret, readStored } from './mek/stored.ts';
 import { rowsOf, rowTold } from './nek-store/rows.ts';
+import type { StoredMigration } from './nek-store/state.ts';
 import { apiKeysOf, namespacesOf, partitionOf, secretsOf } from './nek-store/tables.ts';
 import { kvPeek } from './openbao/kv.ts';
 import type { World } from './world.ts';
@@ -43,6 +44,10 @@ export interface SandboxInspect {
     readonly mount: string;
     readonly path: string;
   }): { readonly version: number; readonly data: Readonly<Record<string, unknown>> } | undefined;
+  /** What the migrations have noted, by keyspace. */
+  ledger(): ReadonlyMap<string, readonly StoredMigration[]>;
+  /** Tags of the snapshots on the disks of Cassandra's nodes, by pod. */
+  snapshots(): ReadonlyMap<string, readonly string[]>;
   /** Every version of the MEK document that is still kept, oldest first. */
   documentVersions(): readonly {
     readonly version: number;
@@ -160,6 +165,9 @@ export function sandboxInspect(world: World, files: () => readonly string[]): Sa
       const stored = readSecret(world, at);
       return stored.state === 'found' ? { version: stored.version, data: stored.data } : undefined;
     },
+    ledger: () => new Map(world.cassandra.ledger),
+    snapshots: () =>
+      new Map([...world.cassandra.snapshots].map(([pod, taken]) => [pod, taken.map(({ tag }) => tag)])),
     documentVersions: () => {
       const { mount, path } = MEK_PATH;
       const entry = world.openbao.get(BAO_NAMESPACE)?.mounts.get(mount)?.entries.get(path);

@@ -7,7 +7,7 @@ import type { MigrationsOutcome } from './mek/migrations.ts';
 import { MEK_PATH } from './mek/seed.ts';
 import { BAO_NAMESPACE } from './mek/stored.ts';
 import { packRows } from './nek-store/changes.ts';
-import type { CassandraSchema, NekColumn } from './nek-store/state.ts';
+import type { CassandraSchema, NekColumn, StoredMigration } from './nek-store/state.ts';
 import type { Mishap } from './world.ts';
 
 /** A secret of ESS: by default one of its own in `nvcf`. */
@@ -51,6 +51,8 @@ export interface KeyControl {
   /** The clock of OpenBao's servers goes wrong by so many milliseconds. */
   skewClock(ms: number): void;
   schema(schema: Partial<CassandraSchema>): void;
+  /** What the migrations have noted for a keyspace; without rows its table is gone. */
+  ledger(keyspace: string, rows?: readonly StoredMigration[]): void;
   insertRows(namespace: string, rows: readonly NewNekRow[]): void;
   /** An UPDATE: makes a ghost where there is no row. Null deletes a column. */
   updateRow(key: NekRowKey, set: { readonly [column in NekColumn]?: string | null }, stamp?: number): void;
@@ -123,6 +125,8 @@ export function keyControl(machine: Machine): KeyControl {
     unseal: (namespace, pod) => void machine.perform({ do: 'unseal', namespace, pod }),
     skewClock: (ms) => void machine.perform({ do: 'skew', ms }),
     schema: (schema) => void machine.perform({ do: 'schema', schema }),
+    ledger: (keyspace, rows) =>
+      void machine.perform({ do: 'ledger', keyspace, ...(rows === undefined ? {} : { rows }) }),
     insertRows: (namespace, rows) =>
       void machine.perform({ do: 'rows', change: packRows(world, namespace, rows) }),
     updateRow: (key, set, stamp) => {

@@ -3,6 +3,7 @@ import type { Value } from '../engine/value.ts';
 import type { FileReader } from '../services/files.ts';
 import { createFileReader } from '../services/files-node.ts';
 import type { KubernetesWriter } from '../services/kubernetes.ts';
+import { createNats } from '../services/nats-monitor.ts';
 import type { ProcessRunner } from '../services/process.ts';
 import type { Prompt } from '../services/prompt.ts';
 import { createServiceDirectory, type ServiceEntry } from '../services/service-directory.ts';
@@ -19,6 +20,7 @@ import { type SandboxInspect, sandboxInspect } from './inspect.ts';
 import { type KeyControl, keyControl } from './key-control.ts';
 import { sandboxKubernetes } from './kubernetes.ts';
 import { startMachine } from './machine.ts';
+import { sandboxLedger } from './nek-store/ledger.ts';
 import { sandboxNekStore } from './nek-store/service.ts';
 import { sandboxOpenBao } from './openbao/service.ts';
 import { heldProcess, sandboxProcess } from './programs.ts';
@@ -103,13 +105,16 @@ export function openSandbox(options: SandboxOptions): Sandbox {
   const servicesFor = (instance: string | undefined): Services => {
     const caller = { instance, who: OPERATOR };
     const kubernetes = sandboxKubernetes(machine, caller);
+    const http = sandboxHttp(machine, kubernetes, caller);
     return {
       clock: machine.clock,
       directory: createServiceDirectory(options.inventory ?? [], kubernetes),
       files: files.for(caller),
       helm: sandboxHelm(machine, caller, helmClients),
-      http: sandboxHttp(machine, kubernetes, caller),
+      http,
       kubernetes,
+      nats: createNats(http),
+      ledger: sandboxLedger(machine, kubernetes, caller),
       nekStore: sandboxNekStore(machine, kubernetes, caller),
       openbao: sandboxOpenBao(machine, kubernetes, caller),
       process:

@@ -4,6 +4,7 @@ import { find, keyOf } from './kubelet/containers.ts';
 import type { ContainerRuntime } from './kubelet/runtime.ts';
 import type { Machine } from './machine.ts';
 import { metricsText } from './metrics.ts';
+import { answerNats } from './nats/monitor.ts';
 import type { Container, Pod } from './objects.ts';
 import { answerTroubledBao } from './openbao/troubled.ts';
 import type { PodAnswer, PodPort, PodRequest } from './pod-port.ts';
@@ -46,24 +47,6 @@ function health(ready: boolean): PodAnswer {
   return json(ready ? 200 : 503, { status: ready ? 'UP' : 'DOWN' });
 }
 
-function nats(world: World, found: Listener, path: string): PodAnswer | undefined {
-  const peers = world.store
-    .all<Pod>(kinds.pods, found.pod.metadata.namespace)
-    .filter(({ metadata }) => metadata.labels?.['app.kubernetes.io/component'] === 'nats');
-  if (path === '/healthz')
-    return json(found.container.ready ? 200 : 503, { status: found.container.ready ? 'ok' : 'unavailable' });
-  if (path === '/routez') return json(200, { num_routes: peers.length - 1 });
-  if (path === '/varz')
-    return json(200, { server_name: found.pod.metadata.name, version: '2.11.17', jetstream: {} });
-  if (path === '/jsz')
-    return json(200, {
-      streams: 2,
-      consumers: 4,
-      meta_cluster: { leader: peers[0]?.metadata.name, cluster_size: peers.length },
-    });
-  return undefined;
-}
-
 /** What a pod answers on one of its ports; undefined when the port speaks another protocol. */
 export function answerHttp(machine: Machine, request: PodRequest): PodAnswer | undefined {
   const { world } = machine;
@@ -77,7 +60,7 @@ export function answerHttp(machine: Machine, request: PodRequest): PodAnswer | u
   if (request.method !== 'GET' && request.method !== 'HEAD')
     return json(405, { error: 'method not allowed' });
   if (found.spec.name === 'nats') {
-    const answer = nats(world, found, pathname);
+    const answer = answerNats(world, found.pod, request.url);
     if (answer !== undefined) return answer;
   }
   if (pathname === '/metrics')

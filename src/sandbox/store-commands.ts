@@ -3,7 +3,8 @@ import { type ServeCall, serve } from './consumers/serve.ts';
 import { runMigrations } from './mek/migrations.ts';
 import { writeSecret } from './mek/stored.ts';
 import { changeRows, type RowChange } from './nek-store/changes.ts';
-import type { CassandraSchema } from './nek-store/state.ts';
+import { setLedger } from './nek-store/migrations-job.ts';
+import type { CassandraSchema, StoredMigration } from './nek-store/state.ts';
 import { startNode, stopNode } from './nek-store/stop.ts';
 import { type Strike, strikeWorld } from './strikes.ts';
 import type { Mishap, World } from './world.ts';
@@ -22,6 +23,8 @@ export type StoreCommand =
   | { readonly do: 'edit-secret'; readonly mount: string; readonly path: string; readonly sealed: string }
   | { readonly do: 'migrations'; readonly misbehaving: boolean }
   | { readonly do: 'end-api-keys'; readonly kid: string }
+  /** Rows of a table of `schema_migrations`; without any, the table is dropped. */
+  | { readonly do: 'ledger'; readonly keyspace: string; readonly rows?: readonly StoredMigration[] }
   | { readonly do: 'skew'; readonly ms: number }
   | { readonly do: 'strike'; readonly strike: Strike };
 
@@ -40,6 +43,8 @@ export function performStore(world: World, command: StoreCommand): unknown {
     case 'schema':
       world.cassandra.schema = { ...world.cassandra.schema, ...command.schema };
       return undefined;
+    case 'ledger':
+      return setLedger(world, command.keyspace, command.rows);
     case 'stop-node':
       return stopNode(world, command.pod);
     case 'start-node':

@@ -8,6 +8,7 @@ import { find, keyOf, killContainer } from './kubelet/containers.ts';
 import { runMigrations } from './mek/migrations.ts';
 import { MEK_PATH } from './mek/seed.ts';
 import { BAO_NAMESPACE, readStored, storedVersion, writeSecret } from './mek/stored.ts';
+import { dropLeader, dropStream, NATS_NAMESPACE } from './nats/cluster.ts';
 import { changeRows } from './nek-store/changes.ts';
 import { rowsOf } from './nek-store/rows.ts';
 import { wrapNek } from './nek-store/seed.ts';
@@ -26,7 +27,8 @@ export type StrikeTarget =
   | 'ess'
   | 'api-keys'
   | 'nvcf-api'
-  | 'cassandra';
+  | 'cassandra'
+  | 'nats';
 
 /** What can happen to a simulated control plane while somebody works on it. Durations are virtual milliseconds. */
 export type Strike =
@@ -40,6 +42,10 @@ export type Strike =
   | { readonly what: 'seal'; readonly of: 'openbao-active' | 'openbao-standby'; readonly for?: number }
   | { readonly what: 'step-down' }
   | { readonly what: 'stop-nodes'; readonly nodes: readonly number[]; readonly for: number }
+  /** Somebody deletes a stream of NATS, with its messages. */
+  | { readonly what: 'drop-stream'; readonly name: string }
+  /** JetStream's meta group has no leader for so long. */
+  | { readonly what: 'lose-meta-leader'; readonly for: number }
   /** The next such call takes effect (or not) and gets no answer. */
   | {
       readonly what: 'lose';
@@ -69,6 +75,8 @@ function podsAt(
 ): readonly { namespace: string; pod: string; container: string }[] {
   if (of === 'cassandra')
     return [0, 1, 2].map((at) => ({ namespace: 'cassandra-system', pod: `cassandra-${at}`, container: of }));
+  if (of === 'nats')
+    return [0, 1, 2].map((at) => ({ namespace: NATS_NAMESPACE, pod: `nats-${at}`, container: of }));
   if (of === 'openbao-active' || of === 'openbao-standby') {
     const cluster = world.openbao.get(BAO_NAMESPACE);
     return [...(cluster?.nodes.keys() ?? [])]
@@ -211,6 +219,11 @@ function happened(world: World, strike: Strike): string | undefined {
     case 'stop-nodes':
       stop(world, strike);
       return `stop-nodes ${strike.nodes.length}`;
+    case 'drop-stream':
+      return dropStream(world, strike.name) ? `drop-stream ${strike.name}` : undefined;
+    case 'lose-meta-leader':
+      dropLeader(world, strike.for);
+      return 'lose-meta-leader';
     case 'lose': {
       const how = strike.applied ? 'lost' : 'not-done';
       if (strike.at !== 'patch') world.mishaps.push({ at: strike.at, how, times: 1 });

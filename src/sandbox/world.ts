@@ -1,5 +1,6 @@
 import type { Consumer } from './consumers/state.ts';
 import type { PodRuntime } from './kubelet/runtime.ts';
+import type { NatsCluster } from './nats/state.ts';
 import type { CassandraState } from './nek-store/state.ts';
 import type { BaoCluster } from './openbao/state.ts';
 import type { Owners } from './ownership.ts';
@@ -37,7 +38,7 @@ export interface Trouble extends Denial {
 
 /** The next calls to a store go wrong. */
 export interface Mishap {
-  readonly at: 'nek-insert' | 'nek-read' | 'kv-read' | 'kv-write';
+  readonly at: 'nek-insert' | 'nek-read' | 'ledger-mark' | 'kv-read' | 'kv-write';
   /** 'lost': done, and its answer lost; 'not-done': not done, and no answer; 'refused': answered with an error. */
   readonly how: 'lost' | 'not-done' | 'refused';
   times: number;
@@ -60,6 +61,8 @@ export interface World {
   readonly openbao: Map<string, BaoCluster>;
   /** By how many milliseconds the clocks of OpenBao's servers are wrong. */
   baoSkew: number;
+  /** By namespace. */
+  readonly nats: Map<string, NatsCluster>;
   readonly cassandra: CassandraState;
   /** Services that hold master keys, by the UID of their pod. */
   readonly consumers: Map<string, Consumer>;

@@ -1,6 +1,6 @@
 import type { NewNekRow } from './nek-store.ts';
 import { type Client, statementLimit, types } from './nek-store-library.ts';
-import { insertStatement, toParams } from './nek-store-rows.ts';
+import { claimStatement, insertStatement, toParams } from './nek-store-rows.ts';
 import { nekTable } from './nek-store-schema.ts';
 
 /** About 35 kB. Cassandra's limit of 50 KiB for batches is not for those of one partition: they are one mutation. */
@@ -47,6 +47,22 @@ export async function insertRows(
       params.map((each) => ({ query, params: each })),
       { ...options, logged: false },
     );
+}
+
+/** Answers whether the column had no value and has this one now. Serial in the local datacenter: every node agrees on it. */
+export async function claimCurrentKid(
+  client: Client,
+  keyspace: string,
+  { namespace, kid }: { readonly namespace: string; readonly kid: string },
+): Promise<boolean> {
+  const result = await client.execute(claimStatement(keyspace, nekTable), [kid, namespace], {
+    prepare: true,
+    consistency: types.consistencies.localQuorum,
+    serialConsistency: types.consistencies.localSerial,
+    isIdempotent: false,
+    readTimeout: statementLimit,
+  });
+  return result.wasApplied();
 }
 
 function isComplete(row: NewNekRow): boolean {

@@ -38,3 +38,7 @@ export function toParams(row: NewNekRow): readonly unknown[] {
 export function insertStatement(keyspace: string, table: string): string {
   return `INSERT INTO "${keyspace}".${table} (namespace, kid, encrypted_at, created_at, encrypted_by_kid, encrypted_key, status) VALUES (?, ?, ?, ?, ?, ?, ?)`;
 }
+
+export function claimStatement(keyspace: string, table: string): string {
+  return `UPDATE "${keyspace}".${table} SET current_kid = ? WHERE namespace = ? IF current_kid = null`;
+}

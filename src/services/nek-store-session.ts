@@ -2,7 +2,7 @@ import type { Clock } from './clock.ts';
 import type { NekRow, NekRowKey, NekSession, NekStoreTarget } from './nek-store.ts';
 import { refusedError } from './nek-store-errors.ts';
 import { askHealth } from './nek-store-health.ts';
-import { insertProblem, insertRows } from './nek-store-insert.ts';
+import { claimCurrentKid, insertProblem, insertRows } from './nek-store-insert.ts';
 import { kidOf } from './nek-store-jwe.ts';
 import { types } from './nek-store-library.ts';
 import type { Call, Link } from './nek-store-link.ts';
@@ -120,6 +120,13 @@ export function createSession(link: Link, target: NekStoreTarget, clock: Clock):
       if (rows.length === 0) return;
       await call({ what, write: true }, signal, ({ client }) =>
         insertRows(client, target.keyspace, { rows, timestamp }),
+      );
+    },
+
+    claimCurrentKid: async (at, signal) => {
+      const what = `set the current key of a namespace in ${table}`;
+      return await call({ what, write: true }, signal, ({ client }) =>
+        claimCurrentKid(client, target.keyspace, at),
       );
     },
 

@@ -151,6 +151,14 @@ export interface NekSession extends NekReadSession {
     },
     signal: AbortSignal,
   ): Promise<void>;
+  /**
+   * Sets the static column of a namespace where it has no value, by a lightweight transaction: never in place of another kid. Answers
+   * whether it did. On `outcome: 'unknown'` the caller reads back.
+   */
+  claimCurrentKid(
+    at: { readonly namespace: string; readonly kid: string },
+    signal: AbortSignal,
+  ): Promise<boolean>;
 }
 
 export interface NekStoreReader {

@@ -4,7 +4,7 @@ import { keyValue } from './openbao-kv.ts';
 import { mounts } from './openbao-mount.ts';
 import { pathOf } from './openbao-paths.ts';
 import { parseAnswer, refusal } from './openbao-refusal.ts';
-import { whole } from './openbao-snapshot.ts';
+import { snapshotProblem, whole } from './openbao-snapshot.ts';
 import { toNode, toPeers } from './openbao-status.ts';
 import { type Body, createTransport, type OpenBaoOptions } from './openbao-transport.ts';
 
@@ -48,6 +48,7 @@ export function createOpenBao(options: OpenBaoOptions): OpenBaoWriter {
       const bao = open(pod, 'any');
       yield* whole(bao.download('/v1/sys/storage/raft/snapshot', token, signal), bao.place);
     },
+    snapshotProblem,
     stepDown: async (pod, token, signal) => {
       const bao = open(pod, 'status');
       const { active, leaderAddress } = await node(pod, signal);

@@ -21,6 +21,13 @@ export async function* whole(pieces: AsyncIterable<Uint8Array>, place: string): 
   );
 }
 
+/** What is wrong with a snapshot that lies in a file; undefined when nothing is. */
+export async function snapshotProblem(content: Uint8Array): Promise<string | undefined> {
+  const archive = new SnapshotArchive();
+  await archive.add(content);
+  return await archive.end();
+}
+
 /** Reads a snapshot that comes in pieces; keeps nothing of it but checksums. */
 class SnapshotArchive {
   readonly #gunzip = createGunzip();

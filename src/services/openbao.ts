@@ -155,6 +155,8 @@ export interface OpenBaoReader {
    * looks whole to HTTP, so its parts and their checksums are looked at: throws `OpenBaoError` instead of ending when it is not whole.
    */
   raftSnapshot(pod: OpenBaoPod, token: Secret, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** What is wrong with a snapshot that was kept, by its parts and their checksums; undefined when nothing is. Asks nobody. */
+  snapshotProblem(content: Uint8Array): Promise<string | undefined>;
 }
 
 export interface OpenBaoWriter extends OpenBaoReader {

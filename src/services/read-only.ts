@@ -9,6 +9,8 @@ export function readOnly({
   helm,
   http,
   kubernetes,
+  nats,
+  ledger,
   nekStore,
   openbao,
   process,
@@ -28,6 +30,8 @@ export function readOnly({
       client: (identity) => helm.client(identity),
     },
     http: { request: (request, signal) => http.request(request, signal) },
+    nats: { server: (pod, signal) => nats.server(pod, signal) },
+    ledger: { read: (target, signal) => ledger.read(target, signal) },
     nekStore: { open: async (target, signal) => readOnlySession(await nekStore.open(target, signal)) },
     kubernetes: {
       identity: () => kubernetes.identity(),
@@ -53,6 +57,7 @@ export function readOnly({
       capabilities: (pod, paths, token, signal) => openbao.capabilities(pod, paths, token, signal),
       tokenInfo: (pod, token, signal) => openbao.tokenInfo(pod, token, signal),
       raftSnapshot: (pod, token, signal) => openbao.raftSnapshot(pod, token, signal),
+      snapshotProblem: (content) => openbao.snapshotProblem(content),
     },
     process: { read: (command, signal) => process.read(command, signal) },
   };

@@ -9,6 +9,10 @@ import { createHttpClient } from './http-fetch.ts';
 import type { KubernetesWriter } from './kubernetes.ts';
 import { type ResolvedContext, resolveContext } from './kubernetes-config.ts';
 import { createKubernetes } from './kubernetes-real.ts';
+import type { LedgerWriter } from './ledger.ts';
+import { createLedger } from './ledger-real.ts';
+import type { NatsReader } from './nats.ts';
+import { createNats } from './nats-monitor.ts';
 import type { NekStoreWriter } from './nek-store.ts';
 import { createNekStore } from './nek-store-real.ts';
 import type { OpenBaoWriter } from './openbao.ts';
@@ -46,6 +50,8 @@ export interface RealServices {
   readonly helm: HelmWriter;
   readonly http: HttpSender;
   readonly kubernetes: KubernetesWriter;
+  readonly nats: NatsReader;
+  readonly ledger: LedgerWriter;
   readonly nekStore: NekStoreWriter;
   readonly openbao: OpenBaoWriter;
   readonly process: ProcessRunner;
@@ -69,6 +75,8 @@ export function createRealServices(options: RealServicesOptions): RealServices {
   const context = once(() => resolveContext(where));
   const kubernetes = createKubernetes({ ...where, resolved: context, clock, process, environment });
   const nekStore = createNekStore(kubernetes, clock);
+  const http = createHttpClient(kubernetes);
+  const ledger = createLedger(kubernetes);
   return {
     clock,
     directory: createServiceDirectory(options.inventory, kubernetes),
@@ -84,8 +92,10 @@ export function createRealServices(options: RealServicesOptions): RealServices {
         folder: options.environment.XDG_RUNTIME_DIR || undefined,
       },
     }),
-    http: createHttpClient(kubernetes),
+    http,
     kubernetes,
+    nats: createNats(http),
+    ledger,
     nekStore,
     openbao: createOpenBao({
       kubernetes,
@@ -97,7 +107,10 @@ export function createRealServices(options: RealServicesOptions): RealServices {
       interactive: options.interactive,
       interrupt: () => options.kill(options.pid, 'SIGINT'),
     }),
-    close: () => nekStore.close(),
+    close: () => {
+      nekStore.close();
+      ledger.close();
+    },
   };
 }
 

@@ -3,6 +3,8 @@ import type { FileReader, FileStore } from './files.ts';
 import type { HelmReader, HelmWriter } from './helm.ts';
 import type { HttpClient, HttpSender } from './http.ts';
 import type { KubernetesReader, KubernetesWriter } from './kubernetes.ts';
+import type { LedgerReader, LedgerWriter } from './ledger.ts';
+import type { NatsReader } from './nats.ts';
 import type { NekStoreReader, NekStoreWriter } from './nek-store.ts';
 import type { OpenBaoReader, OpenBaoWriter } from './openbao.ts';
 import type { ProcessReader, ProcessRunner } from './process.ts';
@@ -17,6 +19,8 @@ export interface ReadServices {
   readonly helm: HelmReader;
   readonly http: HttpClient;
   readonly kubernetes: KubernetesReader;
+  readonly nats: NatsReader;
+  readonly ledger: LedgerReader;
   readonly nekStore: NekStoreReader;
   readonly openbao: OpenBaoReader;
   readonly process: ProcessReader;
@@ -27,6 +31,7 @@ export interface Services extends ReadServices {
   readonly helm: HelmWriter;
   readonly http: HttpSender;
   readonly kubernetes: KubernetesWriter;
+  readonly ledger: LedgerWriter;
   readonly nekStore: NekStoreWriter;
   readonly openbao: OpenBaoWriter;
   readonly process: ProcessRunner;

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { Sandbox } from '../../src/sandbox/open.ts';
 import { pass } from '../sandbox/rig.ts';
 import { canaryScanner, secretKey } from './canaries.ts';
+import { expectKept, inWorld, newestRun, outputsOf } from './key-runs.ts';
 import { brokenPromises, type KeysOfWorld, keysOf, lookAt, prepareWorld } from './key-world.ts';
 import { rotateByTheBook } from './key-worlds.ts';
-import { createRig, type Finished, type Rig } from './rig.ts';
+import { createRig } from './rig.ts';
 import { bao, document } from './spoil.ts';
 import { filesBelow } from './state.ts';
 
@@ -21,40 +22,11 @@ function use({ control }: Sandbox): void {
     expect(control.writeSecret({ namespace: tenant, path: 'functions/f1/a', value: 'kept' })).toBe(200);
 }
 
-function inWorld(rig: Rig, world: string, args: readonly string[], env = {}): Promise<Finished> {
-  const [command = '', name = '', ...rest] = args;
-  return rig.run([command, name, '--sandbox', '--world', world, ...rest], { env });
-}
-
-/** The folder of the newest run of a rig. */
-function newestRun(rig: Rig): string {
-  const runs = path.join(rig.folder, 'state', 'runbook', 'runs');
-  const newest = readdirSync(runs).sort().at(-1);
-  if (newest === undefined) throw new Error('no run');
-  return path.join(runs, newest);
-}
-
-function outputsOf(folder: string): Readonly<Record<string, unknown>> {
-  const lines = readFileSync(path.join(folder, 'journal.jsonl'), 'utf8')
-    .split('\n')
-    .filter((line) => line !== '');
-  const events = lines.map(
-    (line) => JSON.parse(line.replace(/^\d+ [0-9a-f]{64} /, '')) as { type: string; outputs?: object },
-  );
-  return { ...events.findLast(({ type }) => type === 'run-finished')?.outputs };
-}
-
 function digestOf(folder: string): string {
   const files = filesBelow(folder).map(
     (file) => `${file} ${createHash('sha256').update(readFileSync(file)).digest('hex')}`,
   );
   return files.sort().join('\n');
-}
-
-/** Every key of the one document is in the other, each in its own set with its own bytes. */
-function expectKept(before: KeysOfWorld, after: KeysOfWorld): void {
-  expect([...after.keys]).toEqual(expect.arrayContaining([...before.keys]));
-  expect([...after.privateJwks]).toEqual(expect.arrayContaining([...before.privateJwks]));
 }
 
 describe('mek-rotation', () => {

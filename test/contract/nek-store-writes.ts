@@ -62,6 +62,21 @@ export function writesContract(lend: () => Lent): void {
       expect(await session.partition({ namespace }, never())).toEqual([asRead(row, 'kid-z')]);
     });
 
+    test('of the static column happens only where it has no value', async () => {
+      const { session, world } = lend();
+      const [empty, taken] = [newNamespace(), newNamespace()];
+      await session.insert([newRow({ namespace: empty })], {}, never());
+      await session.insert([newRow({ namespace: taken })], {}, never());
+      await world.setCurrentKid(taken, 'kid-z');
+      expect(await session.claimCurrentKid({ namespace: empty, kid: 'kid-a' }, never())).toBe(true);
+      expect(await session.claimCurrentKid({ namespace: empty, kid: 'kid-b' }, never())).toBe(false);
+      expect(await session.claimCurrentKid({ namespace: taken, kid: 'kid-a' }, never())).toBe(false);
+      const currents = [empty, taken].map(async (namespace) =>
+        (await session.partition({ namespace }, never())).map(({ currentKid }) => currentKid),
+      );
+      expect(await Promise.all(currents)).toEqual([['kid-a'], ['kid-z']]);
+    });
+
     test('with a timestamp is read back with it, and loses against a newer one', async () => {
       const { session } = lend();
       const row = newRow({ namespace: newNamespace() });

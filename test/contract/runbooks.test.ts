@@ -10,6 +10,7 @@ const plans = path.join(import.meta.dirname, 'plans');
 const otherWays: readonly (readonly [string, ...string[]])[] = [
   ['restart-service', 'service=openbao'],
   ['restart-service', 'service=nats'],
+  ['restart-service', 'service=cassandra'],
   ['restart-namespace', 'namespace=vault-system'],
   ['take-offline', 'service=nats', 'acceptOutage=true'],
   [
@@ -85,13 +86,13 @@ test('pre-upgrade-checklist waits until somebody has read the release notes', as
   expect(approved.code, approved.stderr).toBe(0);
   const last = await rig.run(['resume', run, '--yes']);
   expect(last.code, last.stderr).toBe(0);
-  expect(last.stdout).toContain(`api-values-${run}.yaml`);
+  expect(last.stdout).toContain(`api-values-${run}.yaml.age`);
 });
 
 test.each([
   ['service=nvcf-api', 'version=1.26.0', 'goes no further than a patch step'],
   ['service=cassandra', 'version=0.20.2', 'No pods with data are replaced'],
-  ['service=openbao', 'version=0.30.26', 'it needs a procedure of its own'],
+  ['service=openbao', 'version=0.30.26', 'upgrade-openbao guards them'],
   ['service=nvcf-api', 'version=1.25.1', 'goes no further than a patch step'],
 ])('spot-upgrade refuses %s %s', async (service, version, why) => {
   const values = [service, version, 'reuse=true'];

@@ -18,6 +18,7 @@ export const inputs: Readonly<Record<string, readonly string[]>> = {
   'bring-online': ['service=nvcf-api'],
   'collect-logs': ['service=nvcf-api', 'tail=5'],
   'describe-service': ['service=openbao'],
+  'dirty-migration': ['keyspace=nvcf_api', 'version=42'],
   // The active key of the simulated document.
   'mek-converge': ['kid=7cc6ae00-9b80-11f0-af65-957252ef94ac'],
   'mek-restore-from-backup': ['file=mek-backups/mek.age'],
@@ -36,10 +37,14 @@ export const inputs: Readonly<Record<string, readonly string[]>> = {
   'scale-service': ['service=invocation-service', 'replicas=3'],
   'spot-upgrade': ['service=nvcf-api', 'version=1.25.2', 'reuse=true'],
   'take-offline': ['service=nvcf-api'],
+  'upgrade-cassandra': ['version=0.20.2', 'reuse=true', 'acceptJobs=true'],
+  'upgrade-nats': ['version=0.7.2', 'reuse=true'],
+  'upgrade-openbao': ['reuse=true'],
 };
 
 /** What must have happened before, for runbooks that have nothing to do in a control plane that is as it should be. */
 const worlds: Readonly<Record<string, (sandbox: Sandbox, folder: string) => void | Promise<void>>> = {
+  'dirty-migration': ({ control }) => control.ledger('nvcf_api', [{ version: 42, dirty: true }]),
   'mek-repair-private-jwks': rotateByTheBook,
   'mek-restore-from-backup': (sandbox, folder) =>
     overwriteAfterBackup(sandbox, path.join(folder, 'mek-backups', 'mek.age')),

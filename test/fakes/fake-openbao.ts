@@ -117,6 +117,8 @@ export class FakeOpenBao implements OpenBaoWriter {
     yield* this.snapshot;
   }
 
+  snapshotProblem = async (): Promise<string | undefined> => undefined;
+
   async signJwt(_: OpenBaoPod, at: { readonly mount: string; readonly role: string }): Promise<Secret> {
     return Secret.fromText('jwt', `jwt of ${at.mount}/${at.role}`);
   }

@@ -31,7 +31,15 @@ interface Partition {
   readonly rows: Map<string, StoredRow>;
 }
 
-export type StoreCall = 'open' | 'health' | 'scan' | 'partition' | 'rows' | 'statusWriteTime' | 'insert';
+export type StoreCall =
+  | 'open'
+  | 'health'
+  | 'scan'
+  | 'partition'
+  | 'rows'
+  | 'statusWriteTime'
+  | 'insert'
+  | 'claim';
 
 /** Rows in memory under the rules of Cassandra: cell by cell, the newest write wins, and of two as new the larger value. */
 export class MemoryNekStore implements NekStoreWriter {
@@ -125,6 +133,12 @@ export class MemoryNekStore implements NekStoreWriter {
           this.insertNow(rows, timestamp ?? this.micros());
         }, rows);
         if (!written) this.inserted.push(rows);
+      },
+      claimCurrentKid: async ({ namespace, kid }) => {
+        await this.#called('claim');
+        if (this.#partition(namespace).currentKid !== null) return false;
+        this.#partition(namespace).currentKid = kid;
+        return true;
       },
       jweKids: () => Promise.reject(refused('no such table')),
       jwes: () => {

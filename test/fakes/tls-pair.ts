@@ -18,3 +18,15 @@ DlebfPtnW+Ec6mhrbTBynoz2rymhRANCAARTgmDOPhInqHwi8ZNncui3q4MDXOyG
 X+ci9oX600vXct7K6uRQp73LlL0EBZsRv8SXSXvqV2NF07Bq7R7qm7WR
 -----END PRIVATE KEY-----
 `;
+
+/** A second certificate of a chain, valid from January to April 2027 only. */
+export const shortCertificate = `-----BEGIN CERTIFICATE-----
+MIIBITCByAIBAjAKBggqhkjOPQQDAjAdMRswGQYDVQQDDBJTaG9ydCBJbnRlcm1l
+ZGlhdGUwHhcNMjcwMTAxMDAwMDAwWhcNMjcwNDAxMDAwMDAwWjAdMRswGQYDVQQD
+DBJTaG9ydCBJbnRlcm1lZGlhdGUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARu
+XdCgWnlh8NoTPZxCOY0N42sO0VwT6HRJVeYeehoDiTtP15eXASBd7hmFcOrRJZ3q
+zyEBIsgOBTr4vHyynlPQMAoGCCqGSM49BAMCA0gAMEUCIFnRGTkKCsb3aH6veW5d
+7/9wfYCC1o01ZwroR9yYtyO1AiEA4nquyR63YSpm2v37hZwkWZ+XQ82mSgQq05gh
+OpnRrUA=
+-----END CERTIFICATE-----
+`;

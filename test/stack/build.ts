@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import path from 'node:path';
-import { binaryFolder, goModules, helmFolder, stackFolder } from './paths.ts';
+import { binaryFolder, goModules, helmFolder, natsFolder, registryFolder, stackFolder } from './paths.ts';
 import { runVisibly, say } from './shell.ts';
 
 const kubernetesVersion = 'v1.34.4';
 const version = 'k8s.io/component-base/version';
 
-type GoModule = (typeof goModules)[number] | 'helm';
+type GoModule = (typeof goModules)[number] | 'helm' | 'nats' | 'registry';
 
 /** Package → name of its program. */
 const programs: Record<GoModule, Record<string, string>> = {
@@ -20,6 +20,8 @@ const programs: Record<GoModule, Record<string, string>> = {
   openbao: { 'github.com/openbao/openbao': 'bao' },
   coredns: { 'github.com/coredns/coredns': 'coredns' },
   helm: { 'helm.sh/helm/v3/cmd/helm': 'helm' },
+  registry: { 'github.com/distribution/distribution/v3/cmd/registry': 'registry' },
+  nats: { 'github.com/nats-io/nats-server/v2': 'nats-server' },
 };
 
 // Without its version the API server calls itself v0.0.0-master, which clients that check versions dislike.
@@ -28,6 +30,8 @@ const linkerFlags: Record<GoModule, string> = {
   openbao: '-s -w',
   coredns: '-s -w',
   helm: '-s -w -X helm.sh/helm/v3/internal/version.version=v3.19.5',
+  registry: '-s -w',
+  nats: '-s -w',
 };
 
 /** Builds the servers unless they lie in the cache folder already. */
@@ -41,6 +45,16 @@ export async function ensureHelm(): Promise<string> {
   return helmFolder();
 }
 
+/** Builds the registry of charts unless it lies in its own cache folder already. */
+export async function ensureRegistryProgram(): Promise<void> {
+  await ensureModules(registryFolder(), ['registry'], 'the chart registry', 4);
+}
+
+/** Builds the NATS server unless it lies in its own cache folder already. */
+export async function ensureNats(): Promise<void> {
+  await ensureModules(natsFolder(), ['nats'], 'NATS', 1);
+}
+
 async function ensureModules(
   target: string,
   modules: readonly GoModule[],
@@ -48,7 +62,7 @@ async function ensureModules(
   minutes: number,
 ): Promise<void> {
   if (existsSync(target)) return;
-  say(`building ${what} from source; on two cores the first time takes about ${minutes} minutes`);
+  say(`building ${what} from source; on two cores the first time takes about ${minutes} min`);
   const parent = path.dirname(target);
   const unfinished = path.join(parent, `unfinished-${process.pid}`);
   mkdirSync(unfinished, { recursive: true });

@@ -1,15 +1,21 @@
 import { auth, Client, type QueryOptions, types } from 'cassandra-driver';
 import type { Connection } from './api.ts';
-import { apiKeysKeyspace, essKeyspace, type Keyspace, keyspaces, ledgerKeyspace } from './keyspaces.ts';
+import {
+  apiKeysKeyspace,
+  essKeyspace,
+  type Keyspace,
+  keyspaces,
+  ledgerKeyspace,
+  superuser,
+} from './keyspaces.ts';
 import { cassandraNamespace } from './manifests/cassandra.ts';
 import { cassandraDatacenter, cassandraPods } from './manifests/cassandra-config.ts';
 import { waitFor } from './shell.ts';
 
+export { superuser } from './keyspaces.ts';
+
 /** One row, column by column. */
 export type Row = Record<string, unknown>;
-
-/** What the chart calls `cassandra.dbUser`; the password is the chart's default. */
-export const superuser = { username: 'cassandra', password: 'cassandra' };
 
 /** The one namespace that an installation has. */
 const firstNamespace = {
@@ -86,12 +92,20 @@ export async function ensureSchema(connection: Connection, passwords: Record<str
     }
     await client.execute('INSERT INTO ess_api.namespaces JSON ?', [JSON.stringify(firstNamespace)]);
     await client.execute(createKeyspaceStatement(ledgerKeyspace));
-    for (const { name } of keyspaces) {
-      const table = `${ledgerKeyspace}.${name}`;
-      await client.execute(`CREATE TABLE IF NOT EXISTS ${table} (version bigint PRIMARY KEY, dirty boolean)`);
-      await client.execute(`INSERT INTO ${table} (version, dirty) VALUES (1, false)`);
-    }
+    await restoreLedger(client);
   });
+}
+
+/** Makes the ledger of the migrations what it is after an installation: one clean version of each keyspace. */
+export async function restoreLedger(client: Client): Promise<void> {
+  for (const { name } of keyspaces) {
+    const table = `${ledgerKeyspace}.${name}`;
+    await client.execute(`CREATE TABLE IF NOT EXISTS ${table} (version bigint PRIMARY KEY, dirty boolean)`);
+    const { rows } = await client.execute(`SELECT version, dirty FROM ${table}`, [], { prepare: false });
+    if (rows.length === 1 && Number(rows[0]?.version) === 1 && rows[0]?.dirty === false) continue;
+    await client.execute(`TRUNCATE ${table}`, [], { prepare: false });
+    await client.execute(`INSERT INTO ${table} (version, dirty) VALUES (1, false)`, [], { prepare: false });
+  }
 }
 
 /** Empties every table but those that the migrations fill. */

@@ -1,16 +1,20 @@
 import type { V1Node, V1ServiceAccount } from '@kubernetes/client-node';
 import { type Connection, connect, isSettled, listObjects, listWorkloads, putObject } from './api.ts';
-import { ensureBinaries } from './build.ts';
+import { ensureBinaries, ensureHelm, ensureNats, ensureRegistryProgram } from './build.ts';
 import { ensureCassandraJars } from './cassandra-jars.ts';
 import { ensureCertificates } from './certificates.ts';
 import { cgroupsExist, ensureCgroups } from './cgroups.ts';
+import { installReleases } from './charts/install.ts';
+import { publishCharts } from './charts/publish.ts';
+import { registryServer } from './charts/registry.ts';
 import { containerd } from './containerd.ts';
 import { restoreCassandraContent, restoreOpenBaoContent } from './content.ts';
 import { isCurrentSeed, recordSeed, wasSeeded } from './fingerprint.ts';
 import { ensureImages } from './images.ts';
 import { ensureJwtPlugin } from './jwt-plugin.ts';
 import { withStackLock } from './lock.ts';
-import { namespaces, seed } from './manifests/index.ts';
+import { namespaces, platform } from './manifests/index.ts';
+import { ensureStreams } from './nats-streams.ts';
 import { ensureNetwork, networkIsUp } from './network.ts';
 import { ensureOpenBao, openBaoStatus, settleOpenBao } from './openbao.ts';
 import { ensurePackages } from './packages.ts';
@@ -38,6 +42,7 @@ const serverNames = [
   'containerd',
   'kubelet',
   'coredns',
+  'chart-registry',
 ];
 
 /** Brings the whole stack up, or what is missing of it. Returns at once if all of it works. */
@@ -47,6 +52,9 @@ export async function up(): Promise<void> {
     if (await isUp()) return;
     await step('packages', ensurePackages);
     await step('programs', ensureBinaries);
+    await step('helm', ensureHelm);
+    await step('chart registry', ensureRegistryProgram);
+    await step('NATS', ensureNats);
     await step('JWT engine', ensureJwtPlugin);
     await step('cassandra', ensureCassandraJars);
     if (await isBeyondRepair()) await step('clearing the remains', tearDown);
@@ -122,14 +130,17 @@ async function startControlPlane(): Promise<void> {
   await ensureNetwork();
   ensureCgroups();
   await ensureCertificates();
-  await Promise.all([ensureServer(etcd()), ensureServer(containerd()).then(ensureImages)]);
+  await Promise.all([
+    ensureServer(etcd()),
+    ensureServer(containerd()).then(ensureImages),
+    ensureServer(registryServer()),
+  ]);
   await ensureServer(apiServer());
 }
 
 async function startNode(): Promise<void> {
   const connection = connect();
-  const names = seed().filter(({ kind }) => kind === 'Namespace' || kind.startsWith('ClusterRole'));
-  await waitFor(() => Promise.all(names.map((manifest) => putObject(connection, manifest))), {
+  await waitFor(() => Promise.all(platform().map((manifest) => putObject(connection, manifest))), {
     what: 'the API server to take objects',
     seconds: 60,
   });
@@ -155,21 +166,21 @@ async function startWorkloads(): Promise<void> {
       () => true,
       () => false,
     );
-    await (settled ? settleOpenBao(connection) : restoreWorkloads(connection));
+    await (settled
+      ? Promise.all([settleOpenBao(connection), ensureStreams(connection)])
+      : restoreWorkloads(connection));
   }
   recordSeed();
 }
 
 async function startNewWorkloads(connection: Connection): Promise<void> {
-  await Promise.all(
-    seed()
-      .filter(({ kind }) => kind !== 'Namespace')
-      .map((manifest) => putObject(connection, manifest)),
-  );
+  await installReleases(connection);
   // The services wait for what they read from either.
   await Promise.all([
     ensureOpenBao(connection).then(() => restoreOpenBaoContent(connection)),
     restoreCassandraContent(connection, { schema: true }),
+    publishCharts(),
+    ensureStreams(connection),
   ]);
   await waitForWorkloads(connection, 300);
 }
@@ -187,7 +198,7 @@ async function defaultAccounts(connection: Connection): Promise<V1ServiceAccount
   );
 }
 
-async function step(name: string, work: () => Promise<void>): Promise<void> {
+async function step(name: string, work: () => Promise<unknown>): Promise<void> {
   const started = performance.now();
   await work();
   say(`${name.padEnd(24)}${((performance.now() - started) / 1000).toFixed(1)} s`);

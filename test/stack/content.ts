@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { V1Pod } from '@kubernetes/client-node';
 import type { Client } from 'cassandra-driver';
 import { type Connection, isReady } from './api.ts';
-import { emptyTables, ensureSchema, withCassandra } from './cassandra.ts';
+import { emptyTables, ensureSchema, restoreLedger, withCassandra } from './cassandra.ts';
 import { fieldsDigest } from './doubles/lib/jwk-set.ts';
 import { insertApiKeys, insertKeyRows, insertSecrets } from './key-rows.ts';
 import { cassandraNamespace } from './manifests/cassandra.ts';
@@ -48,6 +48,7 @@ export async function restoreCassandraContent(
   await waitForCassandra(connection);
   if (schema) await ensureSchema(connection, seed.passwords);
   const changed = await withCassandra(connection, async (client) => {
+    await restoreLedger(client);
     if (await holdsSeed(client, seed)) return false;
     await emptyTables(client);
     await insertKeyRows(client, seed.keyRows);

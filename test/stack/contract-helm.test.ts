@@ -13,9 +13,9 @@ import { createProcessRunner } from '../../src/services/process-node.ts';
 import { type HelmSample, type HelmWorld, helmContract, helmFailureOf } from '../contract/helm.ts';
 import { helmStepsContract } from '../contract/helm-steps.ts';
 import { sendSignal } from '../fakes/send-signal.ts';
+import { chartRegistry, digestOf, moveTag, publishChart } from './charts/registry.ts';
 import { ensureUp } from './control.ts';
 import { type HelmSamples, helmSamples, sampleChart } from './helm-sample.ts';
-import { type OciRegistry, startOciRegistry } from './oci-registry.ts';
 
 const namespace = `helm-dev-${randomBytes(3).toString('hex')}`;
 const never = new AbortController().signal;
@@ -84,7 +84,6 @@ helmContract('real releases', real);
 helmStepsContract('real releases', real);
 
 describe('charts of a registry', () => {
-  let registry: OciRegistry;
   let digest: string;
   const archive = (version: string) => {
     samples.helm('package', samples.chart(version), '--destination', path.dirname(samples.chart(version)));
@@ -92,32 +91,31 @@ describe('charts of a registry', () => {
   };
 
   beforeAll(async () => {
-    registry = await startOciRegistry();
-    digest = registry.publish(sampleChart, '1.0.1', archive('1.0.1'));
+    await publishChart(archive('1.0.2'));
+    digest = await publishChart(archive('1.0.1'));
   });
-  afterAll(() => registry.close());
 
   const target = (one: HelmSample) => ({
     ...one.at,
-    chart: `${registry.url}/${sampleChart}`,
+    chart: `${chartRegistry}/${sampleChart}`,
     version: '1.0.1',
-    plainHttp: true,
     values: 'reuse' as const,
   });
 
-  test('are fetched once, and told by their digest', async () => {
+  test.each([true, false])('are fetched once, and told by their digest; plainHttp: %s', async (plainHttp) => {
     const one = await sample();
-    const rendering = await helm.render({ ...target(one), digest }, never);
+    const rendering = await helm.render({ ...target(one), plainHttp, digest }, never);
     expect(rendering).toMatchObject({ chartVersion: '1.0.1', digest });
     const run = { signal: never, onStart: async () => undefined, timeout: 15_000 };
-    const outcome = await helm.upgrade({ ...target(one), digest, operation: 'rb-1' }, run);
+    const outcome = await helm.upgrade({ ...target(one), plainHttp, digest, operation: 'rb-1' }, run);
     expect(outcome).toMatchObject({ revision: 2, digest });
   });
 
   test('are refused when somebody published other content under the same version', async () => {
     const one = await sample();
-    const moved = registry.publish(sampleChart, '1.0.1', archive('1.0.2'));
+    const moved = await moveTag(sampleChart, { from: '1.0.2', to: '1.0.1' });
     expect(moved).not.toBe(digest);
+    expect(moved).toBe(await digestOf(sampleChart, '1.0.2'));
     const failure = await helmFailureOf(helm.render({ ...target(one), digest }, never));
     expect(failure).toMatchObject({ reason: 'digest-moved', outcome: 'not-applied' });
     // Without the digest, the version inside the chart gives it away.

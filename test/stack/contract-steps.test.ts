@@ -6,6 +6,8 @@ import { createHttpClient } from '../../src/services/http-fetch.ts';
 import { kinds } from '../../src/services/kubernetes.ts';
 import { resolveContext } from '../../src/services/kubernetes-config.ts';
 import { createKubernetes } from '../../src/services/kubernetes-real.ts';
+import { createLedger } from '../../src/services/ledger-real.ts';
+import { createNats } from '../../src/services/nats-monitor.ts';
 import { createNekStore } from '../../src/services/nek-store-real.ts';
 import { createOpenBao } from '../../src/services/openbao-http.ts';
 import { createProcessRunner } from '../../src/services/process-node.ts';
@@ -48,6 +50,8 @@ stepsContract('a real cluster', async () => {
       }),
       http: createHttpClient(admin),
       kubernetes: admin,
+      nats: createNats(createHttpClient(admin)),
+      ledger: createLedger(admin),
       nekStore: createNekStore(admin, clock),
       openbao: createOpenBao({ kubernetes: admin }),
       process: runner,

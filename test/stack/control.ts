@@ -7,6 +7,7 @@ import { reset as resetStack, up } from './cluster.ts';
 import { waitForCassandra } from './content.ts';
 import type { MasterKeyFields } from './key-format.ts';
 import * as migrations from './migrations.ts';
+import * as streams from './nats-streams.ts';
 import {
   openBaoStatus as askOpenBao,
   raftVoters as askVoters,
@@ -25,7 +26,9 @@ import { type Grant, createUser as makeUser } from './users.ts';
 
 export { image, nextImage } from './image-names.ts';
 export { cassandraPods } from './manifests/cassandra-config.ts';
+export { natsPods } from './manifests/nats.ts';
 export { openbaoPods } from './manifests/openbao.ts';
+export { natsStreams } from './nats-streams.ts';
 export { releaseOpenBao, setUnsealDelay } from './openbao.ts';
 export { openBaoAuditLog, openBaoAuditOffsets, openBaoAuditText } from './openbao-audit.ts';
 export { startApiProxy, startProxy } from './proxy.ts';
@@ -244,6 +247,24 @@ export async function releaseCassandra(): Promise<void> {
   requireOwn('releaseCassandra');
   releaseNodes();
   await waitForCassandra(connect());
+}
+
+/** A stream of NATS as its leader has it; undefined when there is none. */
+export function natsStream(name: string): Promise<streams.StreamInfo | undefined> {
+  requireOwn('natsStream');
+  return streams.streamInfo(connect(), name);
+}
+
+/** Puts so many messages into a stream of NATS. `reset` takes them out again. */
+export function publishToNats(name: string, count: number): Promise<void> {
+  requireOwn('publishToNats');
+  return streams.publish(connect(), name, count);
+}
+
+/** Takes a stream of NATS away. `reset` makes it again. */
+export function deleteNatsStream(name: string): Promise<void> {
+  requireOwn('deleteNatsStream');
+  return streams.deleteStream(connect(), name);
 }
 
 /** Ends a pod with hardly any grace, as a failure would. Its controller makes a new one. */

@@ -5,7 +5,7 @@ import { contentHash } from './manifests/manifest.ts';
 import { stackFolder, statePath } from './paths.ts';
 
 /** The programs that stand in for services. */
-export type DoubleProgram = 'service' | 'ess-api' | 'api-keys' | 'nvcf-api' | 'migrations';
+export type DoubleProgram = 'service' | 'ess-api' | 'api-keys' | 'nvcf-api' | 'migrations' | 'cassandra-jobs';
 
 const built = new Map<DoubleProgram, string>();
 

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { stackFolder, statePath } from './paths.ts';
 
-const folders = ['manifests', 'doubles', 'doubles/lib', 'doubles/ess'];
+const folders = ['manifests', 'charts', 'doubles', 'doubles/lib', 'doubles/ess'];
 const files = [
   'cassandra',
   'content',
@@ -11,6 +11,7 @@ const files = [
   'key-rows',
   'keyspaces',
   'jwt-plugin',
+  'nats-streams',
   'openbao-content',
   'seed-data',
 ];

@@ -60,3 +60,6 @@ export const keyspaces = [essKeyspace, apiKeysKeyspace];
 
 /** The migrations' bookkeeping: one table per keyspace. */
 export const ledgerKeyspace = 'schema_migrations';
+
+/** What the chart calls `cassandra.dbUser`; the password is the chart's default. */
+export const superuser = { username: 'cassandra', password: 'cassandra' };

@@ -22,6 +22,7 @@ export const ports = {
   kubelet: 10250,
   kubeletHealth: 23248,
   corednsHealth: 23080,
+  chartRegistry: 23500,
 } as const;
 
 /** Where the sources of the stack lie, also when this file runs from a bundle. */
@@ -73,12 +74,26 @@ function cacheFolder(): string {
   return path.join(cacheHome, 'runbook-stack');
 }
 
-/** Folder of the `helm` that tests use; keyed by its own module, so that neither makes the other be built again. */
+/** Folder of `helm`; keyed by its own module, so that neither makes the other be built again. */
 export function helmFolder(): string {
+  return moduleFolder('helm');
+}
+
+/** Folder of the NATS server, keyed by its own module, too. */
+export function natsFolder(): string {
+  return moduleFolder('nats');
+}
+
+/** Folder of the chart registry, likewise. */
+export function registryFolder(): string {
+  return moduleFolder('registry');
+}
+
+function moduleFolder(module: string): string {
   const hash = createHash('sha256');
   for (const file of ['go.mod', 'go.sum'])
-    hash.update(readFileSync(path.join(stackFolder(), 'go', 'helm', file)));
-  return path.join(binaryFolder(), '..', '..', `helm-${hash.digest('hex').slice(0, 16)}`);
+    hash.update(readFileSync(path.join(stackFolder(), 'go', module, file)));
+  return path.join(cacheFolder(), `${module}-${hash.digest('hex').slice(0, 16)}`);
 }
 
 /** Path of one built server. */

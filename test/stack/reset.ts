@@ -2,12 +2,15 @@ import { existsSync } from 'node:fs';
 import type { KubernetesObject, V1Pod, V1StatefulSet } from '@kubernetes/client-node';
 import { type Connection, connect, deleteObject, isReady, listObjects, putObject } from './api.ts';
 import { releaseNodes } from './cassandra-nodes.ts';
+import { firstRevisions, restoreReleases } from './charts/install.ts';
+import { publishCharts } from './charts/publish.ts';
 import { restoreCassandraContent, restoreOpenBaoContent, stalePods } from './content.ts';
 import { isCurrentSeed } from './fingerprint.ts';
 import { cassandraNamespace } from './manifests/cassandra.ts';
-import { namespaces, seed } from './manifests/index.ts';
+import { namespaces, platform, seed } from './manifests/index.ts';
 import type { Manifest } from './manifests/manifest.ts';
 import { rootTokenSecret, unsealSecret } from './manifests/openbao.ts';
+import { restoreStreams } from './nats-streams.ts';
 import { settleOpenBao } from './openbao.ts';
 import { statePath } from './paths.ts';
 import { waitFor } from './shell.ts';
@@ -41,15 +44,20 @@ const sweptKinds: [apiVersion: string, kind: string][] = [
 /** Objects that Kubernetes and OpenBao's initialisation put beside the seed. */
 const keptNames = new Set(['kube-root-ca.crt', 'default', 'kubernetes', unsealSecret, rootTokenSecret]);
 
-/** Brings every workload back to the seed: removes what was added, restores what was changed, replaces worn pods. */
+/**
+ * Brings every workload back to the seed: removes what was added, restores what was changed, replaces worn pods.
+ * Of every Helm release only the first revision stays.
+ */
 export async function restoreWorkloads(connection: Connection = connect()): Promise<void> {
   await removeStrangers(connection);
   await removeDoubleOfCassandra(connection);
-  await Promise.all(
-    seed()
+  await Promise.all([
+    restoreReleases(connection),
+    publishCharts(),
+    ...platform()
       .filter(({ kind }) => kind !== 'Namespace')
       .map((manifest) => putObject(connection, manifest)),
-  );
+  ]);
   releaseNodes();
   await deletePods(connection, await wornPods(connection));
   const openbao = settleOpenBao(connection).then(() => restoreOpenBaoContent(connection));
@@ -58,6 +66,7 @@ export async function restoreWorkloads(connection: Connection = connect()): Prom
   await deletePods(connection, await stalePods(connection, rowsChanged));
   await waitForWorkloads(connection, 400);
   await waitForNoLeavingPods(connection);
+  await restoreStreams(connection);
 }
 
 // Clusters of older sources hold a double, whose pods cannot turn into a ring one by one.
@@ -73,7 +82,7 @@ async function removeDoubleOfCassandra(connection: Connection): Promise<void> {
 }
 
 async function removeStrangers(connection: Connection): Promise<void> {
-  const known = new Set(seed().map(identity));
+  const known = new Set([...seed(), ...firstRevisions()].map(identity));
   const lists = await Promise.all(
     sweptKinds.map(async ([apiVersion, kind]) => {
       const items = await listObjects<KubernetesObject>(connection, apiVersion, kind);

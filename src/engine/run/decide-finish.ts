@@ -4,7 +4,7 @@ import type { Blocked, View } from './decide-view.ts';
 import type { Outcome } from './event.ts';
 import { type Instance, type RunState, tookEffect } from './state.ts';
 import { containerIn, mayChange } from './structure.ts';
-import { get } from './table.ts';
+import { entries, get } from './table.ts';
 
 export type Ending =
   | 'end'
@@ -142,11 +142,18 @@ function rolledBack(state: RunState): Verdict {
     return {
       outcome: 'rollback-incomplete',
       exitCode: exitCodes.rollbackIncomplete,
-      text: 'everything was undone that can be, but the preconditions do not hold as they did before',
+      text: `everything was undone that can be, but the preconditions do not hold as they did before: ${unheld(state).join(', ')}`,
     };
   if (!tookEffect(state))
     return { outcome: 'rolled-back', exitCode: exitCodes.rolledBack, text: 'there was nothing to undo' };
   return { outcome: 'rolled-back', exitCode: exitCodes.rolledBack, text: 'rolled back' };
+}
+
+function unheld(state: RunState): readonly string[] {
+  return entries(state.instances)
+    .filter(([id, { error }]) => id.startsWith('@recheck/') && error !== undefined)
+    .map(([, { name }]) => `"${name}"`)
+    .sort();
 }
 
 /** A message that is a sentence, as a part of a longer one. */

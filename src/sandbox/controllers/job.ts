@@ -1,5 +1,6 @@
 import { otherKinds } from '../catalog.ts';
 import { recordEvent } from '../events.ts';
+import { noticeFailedJob } from '../nek-store/migrations-job.ts';
 import { type Condition, type Template, type Thing, timestamp } from '../objects.ts';
 import type { World } from '../world.ts';
 import { createPod, isActive, isTerminating, podsOf, putStatus, withoutZeros } from './pods-of.ts';
@@ -64,6 +65,7 @@ export function reconcileJob(world: World, namespace: string, name: string): voi
         message: type === 'Failed' ? message : 'Job completed',
         component: 'job-controller',
       });
+  if (conditions.some(({ type }) => type === 'Failed')) noticeFailedJob(world, name);
   putStatus(world, otherKinds.jobs, job, {
     startTime,
     ...withoutZeros({ active: conditions.length === 0 ? Math.max(1, active) : 0, ...counts }),

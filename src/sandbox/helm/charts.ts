@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { JsonObject } from '../../engine/json.ts';
+import { superuser } from '../mek/seed.ts';
 import { type Fields, isFields } from '../patch.ts';
 import { networkServices, workload } from '../seed/manifests.ts';
 import { pinnedVersion } from '../seed/pins.ts';
@@ -102,7 +103,7 @@ export function seededValues(services: readonly SeededService[], seed: number): 
     createHash('sha256').update(`${seed} ${main?.release} ${what}`).digest('hex').slice(0, 24);
   const replicas = { replicaCount: main?.replicas ?? 1 };
   if (main?.release === 'cassandra')
-    return { ...replicas, cassandra: { dbUser: { user: 'cassandra', password: made('password') } } };
+    return { ...replicas, cassandra: { dbUser: { user: 'cassandra', password: superuser(seed).password } } };
   if (main?.release === 'api')
     return { ...replicas, accountBootstrap: { registryCredential: made('registry') } };
   return replicas;
@@ -125,7 +126,7 @@ export function render(chart: Chart, values: JsonObject): Rendered {
   });
   return {
     objects: [...objects, ...secretsOf(chart, values)].map((object) => owned(object, chart)),
-    hooks: main === undefined ? [] : chartHooks(main, chart.flavour === 'broken-hook'),
+    hooks: main === undefined ? [] : chartHooks(main, { broken: chart.flavour === 'broken-hook', values }),
   };
 }
 

@@ -1,4 +1,6 @@
 import type { JsonObject } from '../../engine/json.ts';
+import { MIGRATIONS } from '../mek/migrations-job.ts';
+import { isFields } from '../patch.ts';
 import type { SeededService } from '../seed/services.ts';
 
 /** A Job of a chart that Helm runs at certain events. */
@@ -15,7 +17,8 @@ interface HookText {
   readonly image: string;
   readonly events: readonly string[];
   readonly weight: number;
-  readonly script: string;
+  /** Without one the container does what its name says. */
+  readonly script?: string;
 }
 
 const everyUpgrade = ['post-install', 'post-upgrade'];
@@ -33,11 +36,10 @@ const texts: Readonly<Record<string, readonly HookText[]>> = {
     },
     {
       name: 'openbao-server-migrations',
-      container: 'bao-migrations',
+      container: MIGRATIONS,
       image: 'nvcf/openbao-migrations:0.18.0',
       events: everyUpgrade,
       weight: 1,
-      script: 'echo Running core migrations; sleep 6; echo Migrations completed',
     },
   ],
   cassandra: [
@@ -84,7 +86,7 @@ function failingHook(service: SeededService): HookText {
   };
 }
 
-function job(text: HookText, namespace: string): JsonObject {
+function job(text: HookText, namespace: string, values: JsonObject): JsonObject {
   return {
     apiVersion: 'batch/v1',
     kind: 'Job',
@@ -98,15 +100,32 @@ function job(text: HookText, namespace: string): JsonObject {
       template: {
         spec: {
           restartPolicy: 'Never',
-          containers: [{ name: text.container, image: text.image, command: ['sh', '-c', text.script] }],
+          containers: [
+            {
+              name: text.container,
+              image: text.image,
+              ...(text.script === undefined ? {} : { command: ['sh', '-c', text.script] }),
+              ...(text.container === MIGRATIONS ? { env: migrationsEnv(values) } : {}),
+            },
+          ],
         },
       },
     },
   };
 }
 
+/** `migrations: {readFails: true}` in the values makes the Job that OpenBao's chart runs take a read that fails for an absent secret. */
+function migrationsEnv({ migrations }: JsonObject): JsonObject[] {
+  const fails = isFields(migrations) && migrations.readFails === true;
+  return [{ name: 'READ_FAILS', value: String(fails) }];
+}
+
 /** The hooks of a chart; a broken one fails in its last Job of an upgrade, or in one that it brings along. */
-export function chartHooks(service: SeededService, broken: boolean): readonly ChartHook[] {
+export function chartHooks(
+  service: SeededService,
+  given: { readonly broken: boolean; readonly values: JsonObject },
+): readonly ChartHook[] {
+  const { broken, values } = given;
   const own = texts[service.release] ?? [];
   const upgrading = own.filter(({ events }) => events.includes('post-upgrade'));
   const last = upgrading.at(-1);
@@ -119,6 +138,6 @@ export function chartHooks(service: SeededService, broken: boolean): readonly Ch
     name: text.name,
     events: text.events,
     weight: text.weight,
-    object: job(text, service.namespace),
+    object: job(text, service.namespace, values),
   }));
 }

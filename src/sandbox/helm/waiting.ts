@@ -25,8 +25,10 @@ export function isSettled(object: KubernetesObject): boolean {
   const strategy = object.spec?.updateStrategy as JsonObject | undefined;
   // Pods of such a set are replaced by hand: Helm does not wait for them.
   if (object.kind === 'StatefulSet' && strategy?.type === 'OnDelete') return true;
+  const rolling = strategy?.rollingUpdate as JsonObject | undefined;
+  const held = object.kind === 'StatefulSet' ? Number(rolling?.partition ?? 0) : 0;
   return (
-    count(object, 'updatedReplicas') === wanted &&
+    count(object, 'updatedReplicas') >= wanted - held &&
     count(object, 'replicas') === wanted &&
     count(object, object.kind === 'Deployment' ? 'availableReplicas' : 'readyReplicas') === wanted
   );

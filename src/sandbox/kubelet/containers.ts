@@ -1,8 +1,8 @@
 import { kinds } from '../../services/kubernetes.ts';
 import { consumerStarted } from '../consumers/life.ts';
 import { recordEvent } from '../events.ts';
+import { migrationsStarted } from '../mek/migrations-job.ts';
 import type { Container, Pod } from '../objects.ts';
-import { serverStarted, serverStopped } from '../openbao/cluster.ts';
 import type { World } from '../world.ts';
 import { appOf } from './apps.ts';
 import { syncPod } from './pod-status.ts';
@@ -10,6 +10,7 @@ import { probe } from './probe.ts';
 import { ending } from './program.ts';
 import { programOf } from './programs.ts';
 import type { ContainerRun, ContainerRuntime, PodRuntime } from './runtime.ts';
+import { containerStarted, containerStopped } from './servers.ts';
 
 /** A pod with its runtime, found again at every step of its life. */
 export interface Running {
@@ -146,13 +147,19 @@ export function startContainer(world: World, running: Running, container: Contai
   tell(world, running, { reason: 'Created', message: `Created container: ${container.name}`, container });
   tell(world, running, { reason: 'Started', message: `Started container ${container.name}`, container });
   if (!container.init) watchReadiness(world, running, { container, run, readyAt: run.startedAt + delay });
-  if (container.name === 'openbao') serverStarted(world, pod);
+  containerStarted(world, pod, container.name);
   consumerStarted(world, {
     pod,
     container: container.name,
     run,
     delay,
     fail: () => finish(world, { key, container, run, code: 1 }),
+  });
+  migrationsStarted(world, {
+    spec,
+    run,
+    isAlive: () => container.run === run && find(world, key)?.runtime.stopping === false,
+    end: (code) => finish(world, { key, container, run, code }),
   });
   const end = ending(run.program);
   if (end !== undefined)
@@ -177,7 +184,7 @@ export function finish(world: World, end: Ending): void {
     finished: { at: world.timeline.now, code: end.code, reason: end.code === 0 ? 'Completed' : 'Error' },
   };
   container.ready = false;
-  if (container.name === 'openbao') serverStopped(world, running.pod);
+  containerStopped(world, running.pod, container.name);
   const policy = running.pod.spec.restartPolicy ?? 'Always';
   const again = container.init
     ? end.code !== 0 && policy !== 'Never'

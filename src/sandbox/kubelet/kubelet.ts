@@ -1,13 +1,13 @@
 import { kinds } from '../../services/kubernetes.ts';
 import { recordEvent } from '../events.ts';
 import type { Pod } from '../objects.ts';
-import { serverStopped } from '../openbao/cluster.ts';
 import type { Change } from '../store.ts';
 import type { World } from '../world.ts';
 import { find, keyOf, pull, type Running, specOf, startContainer } from './containers.ts';
 import { syncPod } from './pod-status.ts';
 import { stopsAfter } from './programs.ts';
 import type { ContainerRuntime, PodRuntime } from './runtime.ts';
+import { containerStopped } from './servers.ts';
 
 /** Time to set up a pod's sandbox and to remove what is left of it, in milliseconds. */
 const SETUP = 300;
@@ -114,7 +114,7 @@ function stop(world: World, pod: Pod): void {
         finished: { at: world.timeline.now, code: 0, reason: 'Completed' },
       };
       container.ready = false;
-      if (container.name === 'openbao') serverStopped(world, pod);
+      containerStopped(world, pod, container.name);
     }
     syncPod(world, runtime, keyOf(pod));
     world.timeline.schedule(CLEANUP, () => remove(world, pod));
@@ -129,12 +129,8 @@ function remove(world: World, pod: Pod): void {
 function onPodChange(world: World, change: Change): void {
   const pod = change.object as Pod;
   if (change.type === 'DELETED') {
-    const running = world.runtimes
-      .get(pod.metadata.uid)
-      ?.containers.some(
-        ({ run, name }) => name === 'openbao' && run !== undefined && run.finished === undefined,
-      );
-    if (running === true) serverStopped(world, pod);
+    for (const { run, name } of world.runtimes.get(pod.metadata.uid)?.containers ?? [])
+      if (run !== undefined && run.finished === undefined) containerStopped(world, pod, name);
     world.runtimes.delete(pod.metadata.uid);
     world.consumers.delete(pod.metadata.uid);
     return;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { derived } from '../crypto/derive.ts';
 import { timeUuid } from '../crypto/time-uuid.ts';
 
@@ -104,4 +105,10 @@ export function cassandraCredentials(
     username: `${keyspace}_app_v0`,
     password: derived(seed, 18, 'cassandra', keyspace).toString('base64url'),
   };
+}
+
+/** What the chart calls `cassandra.dbUser`: no service has it. */
+export function superuser(seed: number): { readonly username: string; readonly password: string } {
+  const password = createHash('sha256').update(`${seed} cassandra password`).digest('hex').slice(0, 24);
+  return { username: 'cassandra', password };
 }

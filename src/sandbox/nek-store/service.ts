@@ -13,7 +13,7 @@ import { nodesOf } from './nodes.ts';
 import { createSession } from './session.ts';
 
 /** Time to reach every node and to log in, in virtual milliseconds. */
-const CONNECT = 150;
+export const CONNECT = 150;
 const DATACENTER = 'ncp';
 const NAME = /^\w{1,48}$/;
 
@@ -22,10 +22,10 @@ function refused(message: string, reason: string, retryable = false, cause?: unk
 }
 
 /** Pods of the cluster, asked of the API server, and a way to each. */
-async function reach(
+export async function reach(
   machine: Machine,
   given: { readonly kubernetes: Pick<KubernetesReader, 'list'>; readonly caller: Caller },
-  target: NekStoreTarget,
+  target: Pick<NekStoreTarget, 'namespace' | 'selector'>,
 ): Promise<void> {
   const { namespace, selector } = target;
   try {

@@ -186,6 +186,14 @@ export function createSession(machine: Machine, options: SessionOptions): NekSes
           retryable: true,
         });
     },
+    claimCurrentKid: async ({ namespace, kid }, signal) => {
+      await arrive(1, signal);
+      requireQuorum();
+      requireTable();
+      if ((partitionOf(world, namespace)?.currentKid?.value ?? null) !== null) return false;
+      machine.perform({ do: 'rows', change: { what: 'current-kid', namespace, kid } });
+      return true;
+    },
     close: () => {
       closed = true;
     },

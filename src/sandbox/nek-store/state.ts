@@ -1,3 +1,5 @@
+import { VERSIONS } from './versions.ts';
+
 /** One value of a row. The newest write stands; of two with one timestamp, the greater value. */
 export interface Cell {
   /** Null: written as null, or deleted. */
@@ -53,6 +55,21 @@ export interface CassandraSchema {
   readonly problems: readonly string[];
 }
 
+/** A snapshot on one node's disk. */
+export interface StoredSnapshot {
+  readonly tag: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** 'keyspace.table'. */
+  readonly tables: readonly string[];
+}
+
+/** A row of a table of `schema_migrations`. */
+export interface StoredMigration {
+  readonly version: number;
+  readonly dirty: boolean;
+}
+
 /** A partition's place on the ring: 0 to 1. */
 export interface RingPlace {
   readonly namespace: string;
@@ -74,6 +91,10 @@ export interface CassandraState {
   /** Values that somebody added to a column, by 'keyspace.table.column'; null: a row without a value. */
   readonly added: Map<string, (string | null)[]>;
   schema: CassandraSchema;
+  /** By pod, whose data outlives it. */
+  readonly snapshots: Map<string, readonly StoredSnapshot[]>;
+  /** `schema_migrations`: rows by keyspace. */
+  readonly ledger: Map<string, readonly StoredMigration[]>;
   /** Pods whose server was stopped and is not started again by itself. */
   readonly stopped: Set<string>;
   /** Newest write timestamp that was given out, in microseconds. */
@@ -111,6 +132,8 @@ export function createCassandra(seeded: CassandraState['seeded']): CassandraStat
       timeToLive: 0,
       problems: [],
     },
+    snapshots: new Map(),
+    ledger: new Map(Object.entries(VERSIONS).map(([name, version]) => [name, [{ version, dirty: false }]])),
     stopped: new Set(),
     lastStamp: 0,
     told: { secrets: new Map(), apiKeys: new Set(), rows: new Map(), workerTokens: new Map() },

@@ -41,6 +41,7 @@ export function sandboxOpenBao(
       // Time stands still until all of it is there, whatever its reader does meanwhile.
       yield* await held(() => collect(client.raftSnapshot(pod, token, signal)));
     },
+    snapshotProblem: (content) => held(() => client.snapshotProblem(content)),
     stepDown: (pod, token, signal) => change(pod, () => client.stepDown(pod, token, signal)),
     kvWrite: (pod, at, token, signal) => change(pod, () => client.kvWrite(pod, at, token, signal)),
     kvConfigure: (pod, at, token, signal) => change(pod, () => client.kvConfigure(pod, at, token, signal)),

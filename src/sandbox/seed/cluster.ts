@@ -4,9 +4,11 @@ import { otherKinds } from '../catalog.ts';
 import { settleConsumers } from '../consumers/life.ts';
 import { seedReleases } from '../helm/seed.ts';
 import { seedSecrets } from '../mek/stored.ts';
+import { seedStreams } from '../nats/cluster.ts';
 import { type Pod, timestamp } from '../objects.ts';
 import type { Fields } from '../patch.ts';
 import type { World } from '../world.ts';
+import { seedCertificate } from './certificate.ts';
 import { networkServices, workload } from './manifests.ts';
 import { seededServices } from './services.ts';
 
@@ -96,6 +98,8 @@ export function seedCluster(
   }
   world.timeline.advance(world.epoch);
   for (const event of world.store.all(kinds.events)) world.store.remove(kinds.events, event);
+  seedStreams(world);
+  seedCertificate(world);
   seedSecrets(world, given.earlierKeys);
   settleConsumers(world, world.store.all<Pod>(kinds.pods));
   seedReleases(world, { ...given, installed: world.epoch - AGE });

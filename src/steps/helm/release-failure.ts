@@ -24,20 +24,26 @@ export async function releaseFailure(
   const first = found[0];
   const message =
     first === undefined ? error.message : `${error.message.replace(/\.?$/, '.')} ${first.message}`;
+  const refused = found.find(({ hint }) => hint !== undefined);
   return stepError(error, {
     ...(first === undefined ? {} : { message }),
     details: found.flatMap(({ message: said, details }, index) => [
       ...(index === 0 ? [] : [said]),
       ...details,
     ]),
-    hint: hintOf(input, release),
+    hint: refused?.hint ?? hintOf(input, release),
   });
 }
 
 interface Explained {
   readonly message: string;
   readonly details: readonly string[];
+  /** What to do, when that is known. */
+  readonly hint?: string;
 }
+
+/** OpenBao's answer to a write that names no version, where `cas_required` is set. */
+const guarded = /check-and-set parameter required/i;
 
 async function explain(ctx: ReadContext, release: HelmRelease): Promise<readonly Explained[]> {
   const hooks = release.hooks.filter(
@@ -71,10 +77,14 @@ async function explainJob(
     return { message: `The hook Job ${namespace}/${hook.name} ${how}; its pods are gone.`, details: [] };
   const source = { namespace, pod: pod.metadata.name, container: undefined };
   const log = await readLog(ctx, source, { tail }, ctx.signal).catch(() => []);
+  const details =
+    log.length === 0 ? [] : [`last log lines of ${pod.metadata.name}:`, ...log.map((line) => `  ${line}`)];
+  if (!log.some((line) => guarded.test(line)))
+    return { message: `The hook Job ${namespace}/${hook.name} ${how}.`, details };
   return {
-    message: `The hook Job ${namespace}/${hook.name} ${how}.`,
-    details:
-      log.length === 0 ? [] : [`last log lines of ${pod.metadata.name}:`, ...log.map((line) => `  ${line}`)],
+    message: `The hook Job ${namespace}/${hook.name} ${how} because a secret is protected: it would have written over it without naming a version, and OpenBao refused (check-and-set is required there). The secret is as it was.`,
+    details,
+    hint: 'Such a Job takes a read that failed for an absent secret: find that read in the lines above and make sure that every OpenBao pod is sound. Then roll back, and upgrade again; never lift the protection for it.',
   };
 }
 

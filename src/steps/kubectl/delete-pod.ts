@@ -103,6 +103,13 @@ export const deletePod: ChangeStepType<KubectlDeletePodWith, KubectlDeletePodOut
           }),
           witnesses: successor === undefined ? [] : [witness(successor, [])],
         };
+      const trouble = successor === undefined ? undefined : podTrouble(successor);
+      if (trouble?.code === 'crash-loop' || trouble?.final === true)
+        return {
+          state: 'in-progress',
+          stuck: true,
+          evidence: `${what} is gone, and ${trouble.text}`,
+        };
       return {
         state: 'in-progress',
         evidence: `${what} is gone, its replacement ${successor === undefined ? 'is not there yet' : `${successor.metadata.name} is not ready yet`}`,

@@ -8,20 +8,12 @@ import type {
 } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { MekBackupOutputs, MekBackupWith } from '../../generated/types.ts';
-import type { BackupRecipients } from '../../keys/backup.ts';
-import { encryptBackup } from '../../keys/backup.ts';
 import { backupContent } from '../../keys/backup-content.ts';
+import { localFile } from '../backup/kept-file.ts';
+import { keyProblems, requireKey, seal, unseal } from '../backup/sealing.ts';
 import { asJson, observeOrUnknown } from '../kubectl/observing.ts';
 import type { OpenBackup } from './backup-file.ts';
-import {
-  decrypt,
-  fileExists,
-  keyProblems,
-  messageOf,
-  openBackup,
-  readBackupFile,
-  requireKey,
-} from './backup-file.ts';
+import { fileExists, messageOf, openBackup, readBackupFile } from './backup-file.ts';
 import type { OpenDocument } from './document.ts';
 import { openDocument, openIfKept, openVersion } from './document.ts';
 import { provenKey } from './namespace-proof.ts';
@@ -38,7 +30,6 @@ import {
   groupProblems,
   namespaceOf,
   openbaoAccess,
-  secretOf,
 } from './target.ts';
 import { requirePolicy } from './token.ts';
 import { requireVersion } from './writing.ts';
@@ -54,7 +45,7 @@ export const backup: ChangeStepType<MekBackupWith, MekBackupOutputs> = {
   describe: ({ file, openbao }) =>
     `back up the master keys in OpenBao of ${namespaceOf(openbao)} to ${file}, and prove it`,
   resources: ({ file, openbao, cassandra }) => [
-    { path: localPath(file), mode: 'write' },
+    { path: localFile(file), mode: 'write' },
     ...documentResources(openbao, 'read'),
     cassandraResource(cassandra, 'ess', 'read'),
   ],
@@ -98,7 +89,7 @@ export const backup: ChangeStepType<MekBackupWith, MekBackupOutputs> = {
     const { version } = captured<State>(ctx);
     const open = await openDocument(ctx, input.openbao);
     await requireVersion(ctx, open, version);
-    const bytes = await encrypted(input, await contentOf(ctx, open));
+    const bytes = await seal(input, await contentOf(ctx, open));
     await write(ctx, input.file, bytes);
     // From here on the file is what counts, as it lies on the disk.
     const found = await readBackupFile(ctx, input.file);
@@ -176,7 +167,7 @@ async function requireDecryptable(input: MekBackupWith): Promise<void> {
   requireKey(input);
   // A passphrase fits by itself, and costs a second each time.
   if (input.passphrase !== undefined) return;
-  const decrypted = await decrypt(await encrypted(input, Secret.fromText('trial', 'trial')), input);
+  const decrypted = await unseal(await seal(input, Secret.fromText('trial', 'trial')), input);
   if (!decrypted.ok) throw unproven(input, decrypted.problem);
 }
 
@@ -186,16 +177,6 @@ async function contentOf(ctx: ReadContext, open: OpenDocument): Promise<Secret> 
   const { mount, path } = bao.at;
   const origin = { cluster: uid, mount, path, version, createdTime };
   return data.reveal((bytes) => new Secret('backup', backupContent({ ...origin, data: bytes })));
-}
-
-async function encrypted(input: MekBackupWith, plain: Secret): Promise<Uint8Array> {
-  const { passphrase, recipients = [] } = input;
-  const encrypt = (to: BackupRecipients) => plain.reveal((bytes) => encryptBackup(bytes, to));
-  const made = await (passphrase === undefined
-    ? encrypt({ recipients })
-    : secretOf('passphrase', passphrase).revealText((text) => encrypt({ passphrase: text })));
-  if (made.ok) return made.bytes;
-  throw new StepError('backup-recipients', made.problem, { outcome: 'not-applied' });
 }
 
 async function write(ctx: RunContext, file: string, bytes: Uint8Array): Promise<void> {
@@ -268,8 +249,4 @@ function unproven({ file }: MekBackupWith, why: string, details: readonly string
     details,
     hint: 'Do not rely on it. Nothing in OpenBao was changed; repeat it with another file once the cause is gone.',
   });
-}
-
-function localPath(file: string): string {
-  return `local/${file.includes('‹') ? '*' : encodeURIComponent(file)}`;
 }

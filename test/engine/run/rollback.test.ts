@@ -80,7 +80,9 @@ describe('the way back', () => {
     });
     rig.target.reads.set('before', [{ n: 1 }]);
     rig.target.reads.set('@recheck/before', [{ n: 2 }]);
-    expect((await rig.exec()).exitCode).toBe(6);
+    const { exitCode, state } = await rig.exec();
+    expect(exitCode).toBe(6);
+    expect(state.finished?.text).toMatch(/as they did before: "[^"]*before"$/);
   });
 
   test('preconditions that did not hold after it are looked at again when it goes on', async () => {

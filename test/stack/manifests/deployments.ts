@@ -1,10 +1,10 @@
 import { doubleContainer, doubleVolumes } from './double.ts';
 import { type Manifest, service, serviceAccount } from './manifest.ts';
-import { type NvcfService, nvcfServices } from './services.ts';
+import type { NvcfService } from './services.ts';
 
-/** Deployments, Services and ServiceAccounts of the NVCF services. */
-export function deployments(): Manifest[] {
-  return nvcfServices.flatMap((definition) => [
+/** Deployment, Services and ServiceAccount of one NVCF service. */
+export function deploymentOf(definition: NvcfService): Manifest[] {
+  return [
     ...(definition.serviceAccount === undefined
       ? []
       : [serviceAccount(definition.serviceAccount, definition.namespace)]),
@@ -12,7 +12,7 @@ export function deployments(): Manifest[] {
     ...Object.entries(definition.services).map(([name, portNames]) =>
       service(name, definition.namespace, selectorOf(definition), portsOf(definition, portNames)),
     ),
-  ]);
+  ];
 }
 
 function deployment(definition: NvcfService): Manifest {

@@ -1,8 +1,5 @@
-import { cassandra } from './cassandra.ts';
-import { deployments } from './deployments.ts';
 import type { Manifest } from './manifest.ts';
-import { nats } from './nats.ts';
-import { openbao } from './openbao.ts';
+import { installed, releases } from './releases.ts';
 
 /** Namespaces of the control plane. */
 export const namespaces = [
@@ -18,16 +15,14 @@ export const namespaces = [
   'envoy-gateway',
 ];
 
-/** Everything that the cluster holds after `up`, in the order in which it is created. */
+/** Everything that the cluster holds after `up`, but for what Helm keeps about its releases. */
 export function seed(): Manifest[] {
-  return [
-    ...namespaces.map(namespace),
-    ...nameService(),
-    ...openbao(),
-    ...cassandra(),
-    ...nats(),
-    ...deployments(),
-  ];
+  return [...platform(), ...releases().flatMap(installed)];
+}
+
+/** What is there before the first release is installed. */
+export function platform(): Manifest[] {
+  return [...namespaces.map(namespace), ...nameService()];
 }
 
 function namespace(name: string): Manifest {

@@ -88,7 +88,14 @@ describe('run', () => {
           status,
         }),
     };
+    const before = await deletePod.capture(input, ctx);
     await expect(deletePod.run(input, ctx)).rejects.toMatchObject({ code: 'crash-loop' });
+    // Nobody waits for it again when the run goes on or back.
+    expect(await deletePod.observe(input, before, { ...ctx, operationKey: 'k' })).toMatchObject({
+      state: 'in-progress',
+      stuck: true,
+      evidence: expect.stringContaining('crashes again and again'),
+    });
   });
 
   test('is refused for a pod that nothing would replace, and for one that was replaced meanwhile', async () => {

@@ -50,6 +50,9 @@ export class MemoryNekStore implements NekStoreWriter {
       insert: async () => {
         throw new Error('a step on master keys writes no row');
       },
+      claimCurrentKid: async () => {
+        throw new Error('a step on master keys writes no row');
+      },
       close: () => {
         store.closed += 1;
       },

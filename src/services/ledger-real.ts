@@ -1,0 +1,77 @@
+import type { KubernetesReader } from './kubernetes.ts';
+import { type LedgerRow, type LedgerTarget, type LedgerWriter, ledgerKeyspace } from './ledger.ts';
+import type { Connected, Link } from './nek-store-link.ts';
+
+export interface Ledger extends LedgerWriter {
+  /** Ends the connections that rest. */
+  close(): void;
+}
+
+/** The ledger over the same port-forwards and with the same driver as the namespace keys, with a role of its own. */
+export function createLedger(kubernetes: Pick<KubernetesReader, 'list' | 'portForward'>): Ledger {
+  const links: { readonly target: LedgerTarget; readonly link: Link }[] = [];
+
+  async function linked<T>(
+    target: LedgerTarget,
+    signal: AbortSignal,
+    use: (link: Link, driver: typeof import('./ledger-statements.ts')) => Promise<T>,
+  ): Promise<T> {
+    const [{ createLink }, driver] = await Promise.all([
+      import('./nek-store-link.ts'),
+      import('./ledger-statements.ts'),
+    ]);
+    const known = links.find((each) => isSame(each.target, target))?.link;
+    const link = known ?? createLink(kubernetes, { ...target, keyspace: ledgerKeyspace });
+    if (known === undefined) links.push({ target, link });
+    await link.join(signal);
+    try {
+      return await use(link, driver);
+    } finally {
+      link.leave();
+    }
+  }
+
+  return {
+    read: (target, signal) =>
+      linked(target, signal, async (link, { readTable, readTables }) => {
+        const ask = <T>(what: string, work: (connected: Connected) => Promise<T>) =>
+          link.call({ what, write: false }, signal, work);
+        const names = await ask(`list the tables of ${ledgerKeyspace}`, ({ client }) => readTables(client));
+        return await Promise.all(
+          names.map(async (keyspace) => {
+            const rows = await ask(`read ${ledgerKeyspace}.${keyspace}`, ({ client }) =>
+              readTable(client, keyspace),
+            );
+            return { keyspace, rows: sorted(rows) };
+          }),
+        );
+      }),
+    mark: (target, mark, signal) =>
+      linked(target, signal, (link, { writeMark }) =>
+        link.call(
+          { what: `mark version ${mark.version} in ${ledgerKeyspace}.${mark.keyspace}`, write: true },
+          signal,
+          ({ client }) => writeMark(client, mark),
+        ),
+      ),
+    close: () => {
+      for (const { link } of links.splice(0)) link.end();
+    },
+  };
+}
+
+function sorted(rows: readonly LedgerRow[]): readonly LedgerRow[] {
+  return [...rows].sort((a, b) => a.version - b.version);
+}
+
+function isSame(left: LedgerTarget, right: LedgerTarget): boolean {
+  return (
+    left.namespace === right.namespace &&
+    left.selector === right.selector &&
+    left.datacenter === right.datacenter &&
+    left.tls?.serverName === right.tls?.serverName &&
+    left.tls?.ca === right.tls?.ca &&
+    left.username.equals(right.username) &&
+    left.password.equals(right.password)
+  );
+}

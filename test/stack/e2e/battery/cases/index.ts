@@ -1,0 +1,8 @@
+import type { RunbookCase } from '../case.ts';
+import { helmCases } from './helm.ts';
+import { keyCases } from './keys.ts';
+import { serviceCases } from './services.ts';
+import { storeCases } from './stores.ts';
+
+/** One entry for each shipped runbook. */
+export const cases: readonly RunbookCase[] = [...helmCases, ...keyCases, ...serviceCases, ...storeCases];

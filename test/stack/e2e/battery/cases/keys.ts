@@ -1,0 +1,205 @@
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+import { expect } from 'vitest';
+import { cql, everySecretReadable, issueApiKey, runMigrations, writeMasterKeys } from '../../../control.ts';
+import { keySet, masterKey, readKeySet, timeUuid } from '../../../key-format.ts';
+import { outputsOf } from '../../key-checks.ts';
+import { onlyTheMasterKey } from '../../key-runbooks.ts';
+import {
+  allowBlindWrites,
+  essEnvironment,
+  everythingOpens,
+  heldKeys,
+  namespaceKeyRows,
+  replacePods,
+  wrappedBy,
+} from '../../key-world.ts';
+import type { Failure, RunbookCase, Scene } from '../case.ts';
+import { allowPods, forbidPods, loseQuorum, regainQuorum } from '../trouble.ts';
+
+const backupInputs = ({ operator }: Scene): string[] => operator.backup.filter((word) => word !== '--input');
+
+async function runQuietly({ operator }: Scene, ...args: readonly string[]): Promise<void> {
+  const { code, stdout, stderr } = await operator.run(args);
+  expect(code, `${stdout}\n${stderr}`).toBe(0);
+}
+
+/** Publishes and activates a master key, under which no namespace key is yet. */
+async function publishKey(scene: Scene): Promise<string> {
+  await runQuietly(scene, 'exec', scene.operator.write('publish.yaml', onlyTheMasterKey), '--yes');
+  return (await heldKeys()).currentKid;
+}
+
+/** Cassandra has no quorum from the moment on at which a step begins. */
+function withoutQuorum(id: string, more: Partial<Failure> = {}): Failure {
+  return {
+    what: 'Cassandra loses its quorum',
+    strike: { at: (event) => event.type === 'intended' && event.id === id, does: loseQuorum },
+    heal: regainQuorum,
+    ...more,
+  };
+}
+
+async function expectAllUnder({ admin }: Scene): Promise<void> {
+  const { currentKid } = await heldKeys();
+  expect(Object.keys(wrappedBy(await namespaceKeyRows()))).toEqual([currentKid]);
+  expect((await everythingOpens(admin)).wrong).toEqual([]);
+}
+
+/** What the published procedure leaves: the set of API Keys is a copy of the other one. */
+async function copyOneSetOverTheOther(scene: Scene): Promise<void> {
+  await allowBlindWrites();
+  const { fields } = await heldKeys();
+  const fresh = masterKey(timeUuid(Date.now()));
+  const rotated = keySet([fresh, ...readKeySet(fields.keys)]);
+  await writeMasterKeys({
+    keys: rotated,
+    private_jwks: rotated,
+    current_kid: fresh.kid,
+    jwe_mapping: JSON.stringify({ payload_jwe_kid: fresh.kid }),
+  });
+  await replacePods(scene.admin, 'apiKeys');
+  await issueApiKey('after-the-damage');
+}
+
+async function overwriteKeys(scene: Scene): Promise<string> {
+  await runQuietly(scene, 'exec', 'backup-openbao', '--yes', ...scene.operator.backup);
+  const { backup } = await outputsOf(scene.operator);
+  expect((await runMigrations({ readFails: true })).succeeded).toBe(true);
+  return `file=${backup}`;
+}
+
+const noNewApiKeysPod = (id: string, prepare: Failure['prepare']): Failure => ({
+  what: 'API Keys cannot be restarted: the quota of its namespace admits no new pod',
+  ...(prepare === undefined ? {} : { prepare }),
+  strike: {
+    at: (event) => event.type === 'evaluated' && event.id === id,
+    does: ({ admin }) => forbidPods(admin, 'api-keys'),
+  },
+  heal: ({ admin }) => allowPods(admin, 'api-keys'),
+});
+
+/** Master keys and namespace keys. */
+export const keyCases: readonly RunbookCase[] = [
+  {
+    runbook: 'backup-openbao',
+    prepare: backupInputs,
+    done: async ({ operator }) => {
+      const kept = readdirSync(path.join(operator.folder, 'mek-backups'));
+      expect(kept.map((name) => path.extname(name)).sort()).toEqual(
+        expect.arrayContaining(['.age', '.snap']),
+      );
+    },
+    failure: withoutQuorum('backup'),
+    killed: true,
+  },
+  {
+    runbook: 'mek-audit',
+    prepare: () => [],
+    done: async (_, { stdout }) => expect(stdout).toContain('run-finished'),
+    killed: false,
+    alsoIn: 'rotation.test.ts',
+  },
+  {
+    runbook: 'mek-converge',
+    prepare: async (scene) => [`kid=${await publishKey(scene)}`],
+    done: async ({ admin }) => expect((await everythingOpens(admin)).wrong).toEqual([]),
+    failure: noNewApiKeysPod('converge', async (scene) => [`kid=${await publishKey(scene)}`, 'patience=30s']),
+    killed: true,
+  },
+  {
+    runbook: 'mek-rotation',
+    prepare: backupInputs,
+    done: expectAllUnder,
+    failure: withoutQuorum('reencrypt'),
+    killed: true,
+    alsoIn: 'rotation.test.ts',
+  },
+  {
+    runbook: 'mek-retire',
+    prepare: async (scene) => {
+      const { currentKid } = await heldKeys();
+      await runQuietly(scene, 'exec', 'mek-rotation', '--yes', ...scene.operator.backup);
+      return [`kid=${currentKid}`, ...backupInputs(scene)];
+    },
+    // Nobody waits for an hour here; what comes then is tried on the sandbox, whose clock can be moved.
+    exit: 10,
+    done: async () => expect((await heldKeys()).keys).toHaveLength(4),
+    failure: withoutQuorum('backup'),
+    killed: true,
+  },
+  {
+    runbook: 'mek-repair-private-jwks',
+    prepare: async (scene) => {
+      await copyOneSetOverTheOther(scene);
+      return backupInputs(scene);
+    },
+    done: async ({ admin }) => expect((await everythingOpens(admin)).wrong).toEqual([]),
+    failure: noNewApiKeysPod('loaded/converge', async (scene) => {
+      await copyOneSetOverTheOther(scene);
+      return [...backupInputs(scene), 'patience=30s'];
+    }),
+    killed: true,
+    alsoIn: 'rotation.test.ts',
+  },
+  {
+    runbook: 'mek-restore-from-backup',
+    prepare: async (scene) => [await overwriteKeys(scene)],
+    done: async ({ admin }) => expect((await everythingOpens(admin)).wrong).toEqual([]),
+    failure: noNewApiKeysPod('loaded/converge', async (scene) => [
+      await overwriteKeys(scene),
+      'patience=30s',
+    ]),
+    killed: true,
+    alsoIn: 'rotation.test.ts',
+  },
+  {
+    runbook: 'nek-reencryption',
+    prepare: async (scene) => {
+      await publishKey(scene);
+      return ['rowsPerSecond=40'];
+    },
+    done: expectAllUnder,
+    failure: withoutQuorum('reencrypt'),
+    killed: true,
+  },
+  {
+    runbook: 'nek-reencryption-by-ess',
+    prepare: async (scene) => {
+      await publishKey(scene);
+      return [];
+    },
+    done: expectAllUnder,
+    failure: {
+      what: 'ESS does not get it done in time',
+      prepare: async (scene) => {
+        await publishKey(scene);
+        return ['patience=8s'];
+      },
+    },
+    killed: true,
+    alsoIn: 'rotation.test.ts',
+  },
+  {
+    runbook: 'nek-rotation',
+    prepare: () => ['namespaces=nvcf,tenant-01'],
+    done: async ({ operator, admin }) => {
+      const { rotated } = (await outputsOf(operator)) as { rotated: readonly unknown[] };
+      expect(rotated).toHaveLength(2);
+      expect((await essEnvironment(admin)).join()).not.toContain('NEK_ROTATION_ENABLED=true');
+      expect((await everySecretReadable()).wrong).toEqual([]);
+      expect(await cql('SELECT * FROM ess_api.namespaces')).not.toEqual([]);
+    },
+    failure: {
+      what: 'ESS cannot be restarted: the quota of its namespace admits no new pod',
+      prepare: () => ['namespaces=nvcf', 'patience=15s'],
+      strike: {
+        at: (event) => event.type === 'evaluated' && event.id === 'rotate',
+        does: ({ admin }) => forbidPods(admin, 'ess'),
+      },
+      heal: ({ admin }) => allowPods(admin, 'ess'),
+    },
+    killed: true,
+    alsoIn: 'rotation.test.ts',
+  },
+];
