@@ -37,6 +37,7 @@ export const inputs: Readonly<Record<string, readonly string[]>> = {
   'scale-service': ['service=invocation-service', 'replicas=3'],
   'spot-upgrade': ['service=nvcf-api', 'version=1.25.2', 'reuse=true'],
   'take-offline': ['service=nvcf-api'],
+  'vault-agent-login': ['service=nvcf-api'],
   'upgrade-cassandra': ['version=0.20.2', 'reuse=true', 'acceptJobs=true'],
   'upgrade-nats': ['version=0.7.2', 'reuse=true'],
   'upgrade-openbao': ['reuse=true'],
