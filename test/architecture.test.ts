@@ -92,6 +92,7 @@ describe('imports', () => {
       'inventory',
       'kubernetes',
       'ledger',
+      'nats',
       'nek-store',
       'openbao',
       'process',
