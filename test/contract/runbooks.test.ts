@@ -25,7 +25,7 @@ const otherWays: readonly (readonly [string, ...string[]])[] = [
 ];
 
 async function planOf(rig: Rig, name: string): Promise<string> {
-  const world = await inItsWorld(name, rig.folder);
+  const world = await inItsWorld(name, rig);
   const { code, stdout, stderr } = await rig.run(['plan', ...given(name), ...world]);
   expect(stderr).toBe('');
   // Where it is installed, and where the world lies, differs from machine to machine.
@@ -58,7 +58,7 @@ test.each(names.filter((name) => !special.includes(name)))(
   '%s runs on the sandbox to its end',
   async (name) => {
     const rig = createRig();
-    const world = await inItsWorld(name, rig.folder);
+    const world = await inItsWorld(name, rig);
     const { code, stderr } = await rig.run(['exec', ...given(name), ...world, '--yes']);
     expect(stderr).toMatch(/^\d\d:\d\d:\d\d {2}done /m);
     expect(code, stderr).toBe(0);

@@ -1,6 +1,8 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
+import { expect } from 'vitest';
 import type { Sandbox } from '../../src/sandbox/open.ts';
+import { newestRun, outputsOf } from '../cli/key-runs.ts';
 import { prepareWorld } from '../cli/key-world.ts';
 import {
   addUnusedKey,
@@ -9,6 +11,7 @@ import {
   overwriteAfterBackup,
   rotateByTheBook,
 } from '../cli/key-worlds.ts';
+import type { Rig } from '../cli/rig.ts';
 import { pass } from '../sandbox/rig.ts';
 
 const root = path.dirname(path.dirname(import.meta.dirname));
@@ -63,8 +66,21 @@ export function given(name: string, values = inputs[name] ?? []): readonly strin
   return [name, '--sandbox', ...values.flatMap((value) => ['--input', value])];
 }
 
+/** Those that open a backup. */
+export const ofBackup = ['restore-control-plane', 'verify-backup'];
+
+/** The options that begin with a world of which a backup was taken, and name that. */
+async function afterBackup(rig: Rig): Promise<readonly string[]> {
+  const { code, stderr } = await rig.run(['exec', 'backup-control-plane', '--sandbox', '--yes']);
+  expect(code, stderr).toBe(0);
+  const folder = newestRun(rig);
+  return ['--world', folder, '--input', `manifest=${outputsOf(folder).manifest}`];
+}
+
 /** The options that begin with the world that a runbook needs. */
-export async function inItsWorld(name: string, folder: string): Promise<readonly string[]> {
+export async function inItsWorld(name: string, rig: Rig): Promise<readonly string[]> {
+  if (ofBackup.includes(name)) return await afterBackup(rig);
+  const { folder } = rig;
   const change = worlds[name];
   if (change === undefined) return [];
   const prepare = async (sandbox: Sandbox) => {

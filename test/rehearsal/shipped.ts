@@ -12,6 +12,7 @@ import type { Sandbox } from '../../src/sandbox/open.ts';
 import { kinds } from '../../src/services/kubernetes.ts';
 import { prepareWorld } from '../cli/key-world.ts';
 import { addUnusedKey, otherKid } from '../cli/key-worlds.ts';
+import { createRig } from '../cli/rig.ts';
 import { given, inItsWorld } from '../contract/shipped.ts';
 
 const root = path.dirname(path.dirname(import.meta.dirname));
@@ -100,9 +101,10 @@ export async function rehearseShipped(
     readonly inputs?: readonly string[];
   } = {},
 ): Promise<Rehearsal> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'runbook-rehearsal-test-'));
+  const rig = createRig();
+  const { folder } = rig;
   const change = worlds[name];
-  const [, world] = change === undefined ? await inItsWorld(name, folder) : ['', await prepareWorld(change)];
+  const [, world] = change === undefined ? await inItsWorld(name, rig) : ['', await prepareWorld(change)];
   const golden = given(name).filter((_, at, all) => all[at - 1] === '--input');
   const inputs = (options.inputs ?? inputsThere[name] ?? golden).map((input) =>
     input.replace(/^file=/, `file=${folder}/`),
