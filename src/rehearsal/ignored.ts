@@ -46,6 +46,11 @@ export const ignored: readonly Ignored[] = [
       /^metadata\.(name|generateName|labels\.(pod-template-hash|controller-revision-hash)|annotations\.runbook\.io\/op|ownerReferences.*)$/,
     why: 'a pod that was made anew has other names',
   },
+  {
+    subject: /^Pod /,
+    field: /^metadata\.labels\.openbao-active$/,
+    why: 'who leads is left to an election at any time; that somebody does is compared',
+  },
   { subject: /^Pod /, field: /^spec\.nodeName$/, why: 'the scheduler decides anew' },
   {
     subject: /^Pod /,

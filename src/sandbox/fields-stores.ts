@@ -2,6 +2,7 @@ import type { JsonObject } from '../engine/json.ts';
 import { consumersOf } from './consumers/running.ts';
 import type { ConsumerKind } from './consumers/state.ts';
 import { digest, digested } from './digest.ts';
+import type { NatsCluster } from './nats/state.ts';
 import { rowsOf } from './nek-store/rows.ts';
 import { apiKeysOf, namespacesOf, partitionOf, secretsOf } from './nek-store/tables.ts';
 import type { BaoCluster, BaoMount, KvEntry } from './openbao/state.ts';
@@ -84,20 +85,20 @@ function rowFields(world: World): Fields {
 }
 
 function cassandraFields(world: World): Fields {
-  const { schema, stopped, added, ledger, snapshots } = world.cassandra;
+  const { schema, stopped, added, snapshots, ledger } = world.cassandra;
   return {
     ...rowFields(world),
     Cassandra: {
       schema: { ...schema },
       stopped: [...stopped].sort(),
       added: digested(Object.fromEntries(added)),
+      snapshots: Object.fromEntries(
+        [...snapshots].map(([pod, each]) => [pod, each.map(({ tag, tables }) => ({ name: tag, tables }))]),
+      ),
+      ledger: Object.fromEntries(
+        [...ledger].map(([keyspace, rows]) => [keyspace, rows.map((row) => ({ ...row }))]),
+      ),
     },
-    'Ledger of the migrations': Object.fromEntries(
-      [...ledger].map(([keyspace, rows]) => [keyspace, rows.map((row) => ({ ...row }))]),
-    ),
-    'Snapshots of Cassandra': Object.fromEntries(
-      [...snapshots].map(([pod, taken]) => [pod, taken.map(({ tag }) => tag)]),
-    ),
     'Secrets in ESS': Object.fromEntries(
       secretsOf(world).map(({ namespace, path, jwe }) => [`${namespace}/${path}`, digest(jwe)]),
     ),
@@ -111,6 +112,26 @@ function cassandraFields(world: World): Fields {
 }
 
 const CONSUMERS: readonly ConsumerKind[] = ['ess', 'api-keys', 'nvcf-api'];
+
+/** Streams live in memory: what is in them now. Who leads is left to an election at any time; that somebody does is not. */
+function natsFields({ namespace, nodes, members, leader, streams }: NatsCluster): Fields {
+  return {
+    [`NATS ${namespace}`]: {
+      servers: [...nodes.keys()].sort(),
+      members: [...members].sort(),
+      hasLeader: leader !== undefined,
+      streams: Object.fromEntries(
+        [...streams.values()].map((stream) => [
+          stream.name,
+          {
+            hasLeader: stream.leader !== undefined,
+            copies: Object.fromEntries([...stream.copies].map(([pod, { messages }]) => [pod, messages])),
+          },
+        ]),
+      ),
+    },
+  };
+}
 
 /** The keys that services have loaded. */
 function loadedFields(world: World): Fields {
@@ -127,11 +148,12 @@ function loadedFields(world: World): Fields {
   );
 }
 
-/** What OpenBao and Cassandra hold, and what the services have loaded of it. */
+/** What OpenBao, Cassandra and NATS hold, and what the services have loaded of it. */
 export function storeFields(world: World): Fields {
   return {
     ...Object.assign({}, ...[...world.openbao.values()].map(baoFields)),
     ...cassandraFields(world),
+    ...Object.assign({}, ...[...world.nats.values()].map(natsFields)),
     ...loadedFields(world),
   };
 }

@@ -31,9 +31,7 @@ async function planOf(rig: Rig, name: string): Promise<string> {
   // Where it is installed, and where the world lies, differs from machine to machine.
   const text = stdout
     .replaceAll(`${path.dirname(path.dirname(cli))}/`, '')
-    .replace(/as runbook-world-\w+ left it/, 'as it was left')
-    // The run that took a backup has a name of its own.
-    .replace(/\b\d{8}-\d{6}-\w{4}(?:-\d+)?\b/g, 'BACKUP');
+    .replace(/as runbook-world-\w+ left it/, 'as it was left');
   return `${text}\nexit ${code}\n`;
 }
 

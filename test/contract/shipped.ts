@@ -40,10 +40,10 @@ export const inputs: Readonly<Record<string, readonly string[]>> = {
   'scale-service': ['service=invocation-service', 'replicas=3'],
   'spot-upgrade': ['service=nvcf-api', 'version=1.25.2', 'reuse=true'],
   'take-offline': ['service=nvcf-api'],
+  'vault-agent-login': ['service=nvcf-api'],
   'upgrade-cassandra': ['version=0.20.2', 'reuse=true', 'acceptJobs=true'],
   'upgrade-nats': ['version=0.7.2', 'reuse=true'],
   'upgrade-openbao': ['reuse=true'],
-  'vault-agent-login': ['service=nvcf-api'],
 };
 
 /** What must have happened before, for runbooks that have nothing to do in a control plane that is as it should be. */
@@ -67,19 +67,7 @@ export function given(name: string, values = inputs[name] ?? []): readonly strin
 }
 
 /** Those that open a backup. */
-const ofBackup = ['restore-control-plane', 'verify-backup'];
-
-/** The options that begin with the world that a runbook needs. */
-export async function inItsWorld(name: string, rig: Rig): Promise<readonly string[]> {
-  if (ofBackup.includes(name)) return await afterBackup(rig);
-  const change = worlds[name];
-  if (change === undefined) return [];
-  const prepare = async (sandbox: Sandbox) => {
-    await change(sandbox, rig.folder);
-    await pass(sandbox, 4 * 3_600_000);
-  };
-  return ['--world', await prepareWorld(prepare)];
-}
+export const ofBackup = ['restore-control-plane', 'verify-backup'];
 
 /** The options that begin with a world of which a backup was taken, and name that. */
 async function afterBackup(rig: Rig): Promise<readonly string[]> {
@@ -87,4 +75,17 @@ async function afterBackup(rig: Rig): Promise<readonly string[]> {
   expect(code, stderr).toBe(0);
   const folder = newestRun(rig);
   return ['--world', folder, '--input', `manifest=${outputsOf(folder).manifest}`];
+}
+
+/** The options that begin with the world that a runbook needs. */
+export async function inItsWorld(name: string, rig: Rig): Promise<readonly string[]> {
+  if (ofBackup.includes(name)) return await afterBackup(rig);
+  const { folder } = rig;
+  const change = worlds[name];
+  if (change === undefined) return [];
+  const prepare = async (sandbox: Sandbox) => {
+    await change(sandbox, folder);
+    await pass(sandbox, 4 * 3_600_000);
+  };
+  return ['--world', await prepareWorld(prepare)];
 }

@@ -9,7 +9,7 @@ export const seed = Number(process.env.RUNBOOK_REHEARSAL_SEED ?? 1);
 const everything = process.env.RUNBOOK_REHEARSAL_ALL === '1';
 
 /** Every way for the first instance of a node; of the further elements of a `forEach` one way each, drawn. */
-function share(): (step: RehearsedStep, way: Way) => boolean {
+export function share(): (step: RehearsedStep, way: Way) => boolean {
   const firsts = new Map<string, string>();
   return ({ id }, way) => {
     const node = nodeIdOf(id);
@@ -24,6 +24,8 @@ function share(): (step: RehearsedStep, way: Way) => boolean {
 export function rehearseAll(
   names: readonly string[],
   more: Readonly<Record<string, readonly (readonly string[])[]>> = {},
+  /** Steps that only another disturbance leads to than a failing step; each has a test of its own. */
+  elsewhere: readonly string[] = [],
 ): void {
   test.each(names)(
     `%s: a rollback brings back what is not declared irreversible, whatever fails (RUNBOOK_REHEARSAL_SEED=${seed})`,
@@ -40,7 +42,7 @@ export function rehearseAll(
       // Every changing step of the runbook comes to its turn in one of the cases.
       const [first = []] = rehearsals.map(({ notReached }) => notReached);
       const never = first.filter((id) => rehearsals.every(({ notReached }) => notReached.includes(id)));
-      expect(never).toEqual([]);
+      expect(never.filter((id) => !elsewhere.includes(`${name} ${id}`))).toEqual([]);
       // What strikes nothing proves nothing.
       const steps = rehearsals.flatMap((rehearsal) => rehearsal.steps);
       for (const { id } of steps) {

@@ -11,6 +11,8 @@ import { rehearse } from '../../src/rehearsal/rehearse.ts';
 import type { Sandbox } from '../../src/sandbox/open.ts';
 import { kinds } from '../../src/services/kubernetes.ts';
 import { prepareWorld } from '../cli/key-world.ts';
+import { addUnusedKey, otherKid } from '../cli/key-worlds.ts';
+import { createRig } from '../cli/rig.ts';
 import { given, inItsWorld } from '../contract/shipped.ts';
 
 const root = path.dirname(path.dirname(import.meta.dirname));
@@ -80,7 +82,16 @@ async function offline({ services }: Sandbox): Promise<void> {
 }
 
 /** Worlds of runbooks that are planned and run elsewhere where they have nothing to do. */
-const worlds: Readonly<Record<string, (sandbox: Sandbox) => Promise<void>>> = { 'bring-online': offline };
+const worlds: Readonly<Record<string, (sandbox: Sandbox) => void | Promise<void>>> = {
+  'bring-online': offline,
+  // Before anybody has loaded the new key.
+  'mek-converge': addUnusedKey,
+};
+
+/** Their inputs, where others than those of the golden are needed. */
+const inputsThere: Readonly<Record<string, readonly string[]>> = {
+  'mek-converge': [`kid=${otherKid}`, 'active=false'],
+};
 
 /** A shipped one, in the world that every test of it has; with the inputs of its golden unless told others. */
 export async function rehearseShipped(
@@ -90,10 +101,13 @@ export async function rehearseShipped(
     readonly inputs?: readonly string[];
   } = {},
 ): Promise<Rehearsal> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'runbook-rehearsal-test-'));
+  const rig = createRig();
+  const { folder } = rig;
   const change = worlds[name];
-  const [, world] = change === undefined ? await inItsWorld(name, folder) : ['', await prepareWorld(change)];
+  const [, world] = change === undefined ? await inItsWorld(name, rig) : ['', await prepareWorld(change)];
   const golden = given(name).filter((_, at, all) => all[at - 1] === '--input');
-  const inputs = (options.inputs ?? golden).map((input) => input.replace(/^file=/, `file=${folder}/`));
+  const inputs = (options.inputs ?? inputsThere[name] ?? golden).map((input) =>
+    input.replace(/^file=/, `file=${folder}/`),
+  );
   return await rehearseFile(name, { ...options, inputs, folder, ...(world === undefined ? {} : { world }) });
 }

@@ -128,7 +128,7 @@ function undoText(
   const { rollback } = subject.node;
   const own = sayRollback(rollback, undoSteps);
   if (own !== undefined) return own;
-  const stays = rollback === undefined || isList(rollback) ? '' : `; stays: ${rollback.irreversible}`;
+  const stays = rollback === undefined || isList(rollback) ? '' : `; irreversible: ${rollback.irreversible}`;
   return `${typeUndoText(subject, diff)}${stays}`;
 }
 

@@ -50,7 +50,7 @@ describe('changes', () => {
     ]);
     expect(problems).toEqual([]);
     expect(plan.forecast[3]?.undo).toBe('irreversible: it is gone');
-    expect(plan.forecast[4]?.undo).toBe('put back spec.value 1; stays: its name');
+    expect(plan.forecast[4]?.undo).toBe('put back spec.value 1; irreversible: its name');
     expect(plan.forecast[3]?.notes).toEqual(["seen from today's state; opaque changes it first"]);
   });
 
