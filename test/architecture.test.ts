@@ -89,6 +89,7 @@ describe('imports', () => {
       'inventory',
       'kubernetes',
       'ledger',
+      'nats',
       'nek-store',
       'openbao',
       'process',

@@ -63,7 +63,7 @@ describe('the registry', () => {
 
   test('has every type that the catalogue promises', () => {
     const promised =
-      'kubectl.rollout-restart kubectl.rollout-status kubectl.rollout-undo kubectl.scale kubectl.set-env kubectl.patch kubectl.apply kubectl.delete-pod kubectl.wait kubectl.get kubectl.pods kubectl.logs kubectl.describe kubectl.events kubectl.exec bao.status bao.step-down bao.kv-get bao.kv-put bao.kv-metadata bao.raft-snapshot mek.inspect mek.loaded mek.backup mek.publish mek.converge mek.activate mek.retire mek.census-api-keys mek.restore mek.repair nek.census nek.reencrypt nek.rotate nek.verify ess.probe helm.list helm.status helm.history helm.get-values helm.diff helm.upgrade helm.rollback http.check metrics.check exec approve wait note';
+      'kubectl.rollout-restart kubectl.rollout-status kubectl.rollout-undo kubectl.scale kubectl.set-env kubectl.patch kubectl.apply kubectl.delete-pod kubectl.wait kubectl.get kubectl.pods kubectl.logs kubectl.describe kubectl.events kubectl.exec bao.status bao.step-down bao.kv-get bao.kv-put bao.kv-metadata bao.raft-snapshot mek.inspect mek.loaded mek.backup mek.publish mek.converge mek.activate mek.retire mek.census-api-keys mek.restore mek.repair nek.census nek.reencrypt nek.rotate nek.verify ess.probe helm.list helm.status helm.history helm.get-values helm.diff helm.upgrade helm.rollback nats.status nats.streams certificates.check images.check notary.key-check registry.credentials http.check metrics.check exec approve wait note';
     expect(promised.split(' ').filter((name) => !steps.has(name))).toEqual([]);
   });
 });
