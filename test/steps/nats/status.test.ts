@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { kinds } from '../../../src/services/kubernetes.ts';
 import { status } from '../../../src/steps/nats/status.ts';
-import { type Answer, names, peer, rigOf, server, silent, target } from './servers-rig.ts';
+import { type Answer, names, peer, rigOf, server, silent, target } from '../../fakes/nats-rig.ts';
 
 describe('nats.status', () => {
   test('three servers that are connected and agree are healthy', async () => {

@@ -10,7 +10,7 @@ import {
   silent,
   streamOf,
   target,
-} from './servers-rig.ts';
+} from '../../fakes/nats-rig.ts';
 
 describe('nats.streams', () => {
   const run = async (answers: Readonly<Record<string, Answer | readonly Answer[]>>, expect = expected) => {
