@@ -54,6 +54,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'steps',
     'services',
     'sandbox',
+    'rehearsal',
     'output',
     'generated',
     ...everyone,
@@ -67,7 +68,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   keys: ['keys'],
   services: ['services', 'engine/read', 'generated', ...everyone],
   sandbox: ['sandbox', 'services', 'engine/read', 'engine/plan', ...everyone],
-  output: ['output', 'engine/read', 'engine/plan', 'engine/run', ...everyone],
+  // Runs and worlds side by side: it drives the engine, as a command does, and looks into the sandbox.
+  rehearsal: ['rehearsal', 'sandbox', 'services', 'engine/read', 'engine/plan', 'engine/run', ...everyone],
+  output: ['output', 'rehearsal', 'engine/read', 'engine/plan', 'engine/run', ...everyone],
 };
 
 describe('imports', () => {
@@ -89,6 +92,7 @@ describe('imports', () => {
       'inventory',
       'kubernetes',
       'ledger',
+      'nats',
       'nek-store',
       'openbao',
       'process',

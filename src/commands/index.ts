@@ -45,6 +45,11 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./verify.ts')).verify,
   },
   {
+    name: 'rehearse',
+    summary: 'on the sandbox, fail each step in every way and see what a rollback brings back',
+    load: async () => (await import('./rehearse.ts')).rehearse,
+  },
+  {
     name: 'list',
     summary: 'list the runbooks that can be run by name',
     load: async () => (await import('./list.ts')).list,

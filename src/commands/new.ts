@@ -1,72 +1,95 @@
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { exitCodes } from '../exit-code.ts';
-import { type Command, CommandError, UsageError } from './command.ts';
+import { type Command, CommandError, type Environment, type Options, UsageError } from './command.ts';
+import { type FoundRunbook, listRunbooks, locateRunbook } from './locate.ts';
+import { closest, scaffold } from './scaffold.ts';
+import { textOption } from './world.ts';
 
-function scaffold(name: string, schema: string): string {
-  return `# yaml-language-server: $schema=${schema}
-apiVersion: runbook/v1
-name: ${name}
-title: Say in a few words what this does
-description: Say when to run it, what it changes and how one knows that it worked.
-risk: medium
-locks: ["{{inputs.service.namespace}}/{{inputs.service.resource}}"]
-inputs:
-  service: {type: service, description: A name from the service inventory, required: true}
-preconditions:
-  - id: healthy
-    name: Every pod of {{inputs.service.name}} is ready
-    uses: kubectl.pods
-    with: {namespace: "{{inputs.service.namespace}}", selector: "{{inputs.service.selector}}"}
-    expect: outputs.pods.all(p, p.ready)
-steps:
-  - id: restart
-    name: Restart {{inputs.service.name}}
-    uses: kubectl.rollout-restart
-    with: {kind: "{{inputs.service.kind}}", name: "{{inputs.service.resource}}", namespace: "{{inputs.service.namespace}}"}
-    timeout: 15m
-    rollback: {irreversible: A restart changes nothing that could be put back}
-verifications:
-  - id: stillHealthy
-    name: Every pod of {{inputs.service.name}} is ready again
-    uses: kubectl.pods
-    with: {namespace: "{{inputs.service.namespace}}", selector: "{{inputs.service.selector}}"}
-    expect: outputs.pods.all(p, p.ready)
-    until: {within: 5m, every: 5s}
-`;
+/** What the new runbook begins as: the one that was asked for, or the closest of those that come with the program. */
+async function sourceOf(
+  name: string,
+  options: Options,
+  environment: Environment,
+): Promise<Pick<FoundRunbook, 'name' | 'path'>> {
+  const asked = textOption(options, 'from');
+  if (asked !== undefined) {
+    const file = await locateRunbook(asked, environment);
+    return { name: path.basename(file).replace(/\.ya?ml$/, ''), path: file };
+  }
+  const found = closest(
+    name,
+    listRunbooks(environment).filter(({ shipped }) => shipped),
+  );
+  if (found !== undefined) return found;
+  throw new CommandError(
+    exitCodes.usage,
+    'no runbook comes with this installation, so there is none to begin with',
+    'name one of your own with --from FILE',
+  );
+}
+
+function write(file: string, text: string): void {
+  try {
+    writeFileSync(file, text, { flag: 'wx' });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST')
+      throw new CommandError(
+        exitCodes.usage,
+        `${file} exists already`,
+        'choose another name, or edit that file',
+      );
+    throw new CommandError(exitCodes.usage, `cannot write ${file}: ${(error as Error).message}`);
+  }
 }
 
 export const newRunbook: Command = {
   name: 'new',
-  summary: 'start a new runbook',
+  summary: 'start a new runbook as a copy of one that is near to it',
   arguments: [{ name: 'NAME', description: 'lower-case letters, digits and dashes' }],
-  options: [],
-  help: 'Writes NAME.yaml into ./runbooks if that folder exists, otherwise into the current folder. Never overwrites.\n',
-  async run([name], _options, environment) {
+  options: [
+    {
+      flags: '--from <runbook>',
+      description:
+        'begin as this one, by file or by name; otherwise as the shipped one whose name or title is closest',
+    },
+  ],
+  help: `Writes NAME.yaml into ./runbooks if that folder exists, otherwise into the current folder. Never overwrites.
+
+Examples:
+  runbook new upgrade-notary
+  runbook new drain-queue --from scale-service
+`,
+  async run([name], options, environment) {
     if (name === undefined || !/^[a-z0-9][a-z0-9-]*$/.test(name))
       throw new UsageError(
         `'${name ?? ''}' is no name for a runbook`,
         'lower-case letters, digits and dashes: rotate-tokens',
       );
-    const folder = existsSync(path.join(environment.cwd, 'runbooks'))
-      ? path.join(environment.cwd, 'runbooks')
-      : environment.cwd;
+    const { cwd, packageRoot, streams } = environment;
+    const own = path.join(cwd, 'runbooks');
+    const folder = existsSync(own) ? own : cwd;
     const file = path.join(folder, `${name}.yaml`);
-    const schema = path.join(environment.packageRoot, 'dist', 'runbook.schema.json');
-    try {
-      writeFileSync(file, scaffold(name, schema), { flag: 'wx' });
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST')
-        throw new CommandError(
-          exitCodes.usage,
-          `${file} exists already`,
-          'choose another name, or edit that file',
-        );
-      throw new CommandError(exitCodes.usage, `cannot write ${file}: ${(error as Error).message}`);
-    }
-    environment.streams.data(`${file}\n`);
-    environment.streams.info(
-      `next: edit it, then 'runbook validate ${path.relative(environment.cwd, file)}' and 'runbook plan ${name}'\n`,
+    const source = await sourceOf(name, options, environment);
+    const text = scaffold(
+      { path: source.path, bytes: readFileSync(source.path) },
+      {
+        name,
+        schema: path.join(packageRoot, 'dist', 'runbook.schema.json'),
+        beside: path.dirname(source.path) === folder,
+      },
+    );
+    if (text === undefined)
+      throw new CommandError(
+        exitCodes.invalid,
+        `${source.path} is no YAML that a runbook may be written in`,
+        `'runbook validate ${source.path}' says why`,
+      );
+    write(file, text);
+    streams.data(`${file}\n`);
+    streams.info(
+      `begun as a copy of ${source.name}${options.from === undefined ? "; 'runbook list' shows the others, --from NAME takes one of them" : ''}\n` +
+        `next: edit it, then 'runbook validate ${path.relative(cwd, file)}', 'runbook plan ${name}' and 'runbook rehearse ${name}'\n`,
     );
     return exitCodes.done;
   },

@@ -74,7 +74,11 @@ export interface Drivable {
   readonly adopt?: boolean;
 }
 
-function inputsOf(plan: Plan, secrets: Readonly<Record<string, Secret>>): Readonly<Record<string, Value>> {
+/** The values of a run's inputs: those of the plan, and its secrets. */
+export function inputsOf(
+  plan: Plan,
+  secrets: Readonly<Record<string, Secret>>,
+): Readonly<Record<string, Value>> {
   const plain = Object.entries(plan.inputs).flatMap(([name, input]) =>
     input.type === 'secret' ? [] : [[name, input.value as Value] as const],
   );
@@ -118,6 +122,7 @@ export async function driveRun(
           adopt: adopt ?? false,
           notify: (text) => environment.streams.info(`${safeBlock(text)}\n`),
         });
+  const keepsakes = createKeepsakes(open.folder);
   const narrator = new EventNarrator();
   renderer.replay(open.earlier);
   for (const event of [...open.earlier, ...open.begun]) narrator.narrate(event);
@@ -150,7 +155,7 @@ export async function driveRun(
       journal,
       redact: environment.redact.text,
       protect: (secret) => environment.redact.add(secret),
-      keepsakes: createKeepsakes(open.folder),
+      keepsakes,
       observers: [show, narrate, (event) => notifier.handle(redacted(event, environment.redact.text))],
       onSignal: (handler) => environment.onSignal(handler),
     });
@@ -169,6 +174,7 @@ export async function driveRun(
     return result.exitCode as ExitCode;
   } finally {
     await renderer.end();
+    keepsakes.close();
     open.close();
     world.close();
   }

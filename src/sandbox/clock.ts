@@ -46,6 +46,7 @@ export class VirtualClock implements Clock {
   #held = 0;
   #seen: number;
   #running = false;
+  #stopped = false;
   #failure: unknown;
 
   constructor(options: ClockOptions) {
@@ -116,6 +117,11 @@ export class VirtualClock implements Clock {
     };
   }
 
+  /** Nobody who waits, or will, is ever woken again, and time stands still: what is left of a process that died. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
   #wait(enlist: (wake: () => void) => () => void, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
@@ -133,7 +139,7 @@ export class VirtualClock implements Clock {
   }
 
   #start(): void {
-    if (this.#running) return;
+    if (this.#running || this.#stopped) return;
     this.#running = true;
     this.#run().catch((failure: unknown) => {
       this.#failure = failure;
@@ -145,6 +151,7 @@ export class VirtualClock implements Clock {
   async #run(): Promise<void> {
     do {
       await this.#quiet();
+      if (this.#stopped) return;
       const next = first(this.#ready, (a, b) => a.order - b.order);
       if (next === undefined) await this.#move();
       else next.wake();
@@ -195,7 +202,7 @@ export class VirtualClock implements Clock {
   async #quiet(): Promise<void> {
     let calm = 0;
     let seen = this.#activity;
-    while (calm < CALM) {
+    while (calm < CALM && !this.#stopped) {
       const busy = this.#held > 0 || this.#options.isBusy();
       await new Promise((resolve) => (busy ? setTimeout(resolve, 1) : setImmediate(resolve)));
       if (busy || this.#activity !== seen) {

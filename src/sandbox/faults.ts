@@ -20,6 +20,10 @@ export interface FaultPlan {
    * Services that were not made for an instance ask without one: that means the instances between their 'before' and 'after'.
    */
   take(instance: string | undefined, point: 'before' | 'after' | 'answer'): FaultKind | undefined;
+  /** Those that have happened. */
+  taken(): readonly Fault[];
+  /** What has not happened by now never does. */
+  disarm(): void;
 }
 
 const KINDS: readonly FaultKind[] = ['error', 'timeout', 'crash-before', 'crash-after', 'lost-answer'];
@@ -54,15 +58,20 @@ export function createFaultPlan(
 ): FaultPlan {
   const taken = new Set(history.taken);
   const running = new Set<string>();
+  let armed = true;
   return {
     faults,
+    taken: () => faults.filter((_, at) => taken.has(at)),
+    disarm: () => {
+      armed = false;
+    },
     take: (instance, point) => {
       if (instance !== undefined && point === 'before') running.add(instance);
       if (instance !== undefined && point === 'after') running.delete(instance);
       const asking = instance === undefined ? [...running] : [instance];
       const index = faults.findIndex(
         (fault, at) =>
-          !taken.has(at) && POINTS[fault.kind] === point && asking.some((id) => isMeant(fault, id)),
+          armed && !taken.has(at) && POINTS[fault.kind] === point && asking.some((id) => isMeant(fault, id)),
       );
       const fault = faults[index];
       if (fault === undefined) return undefined;

@@ -6,9 +6,11 @@ import { tokenProblem } from './consumers/nvcf-api.ts';
 import { consumersOf } from './consumers/running.ts';
 import type { Consumer, ConsumerKind, KeySet } from './consumers/state.ts';
 import { headerOf, openDirect } from './crypto/jwe.ts';
+import { type WorldFields, worldFields } from './fields.ts';
 import { MEK_PATH } from './mek/seed.ts';
 import { BAO_NAMESPACE, readSecret, readStored } from './mek/stored.ts';
 import { rowsOf, rowTold } from './nek-store/rows.ts';
+import type { StoredMigration } from './nek-store/state.ts';
 import { apiKeysOf, namespacesOf, partitionOf, secretsOf } from './nek-store/tables.ts';
 import { kvPeek } from './openbao/kv.ts';
 import type { World } from './world.ts';
@@ -31,6 +33,8 @@ export interface LoadedKeys {
 
 /** Looks into the simulated cluster past every access check; nothing changes by it. */
 export interface SandboxInspect {
+  /** All that there is, to be compared with another time. */
+  fields(): WorldFields;
   /** Namespaces that have keys. */
   namespaces(): readonly string[];
   /** Rows in clustering order, of one namespace or of all. */
@@ -40,6 +44,10 @@ export interface SandboxInspect {
     readonly mount: string;
     readonly path: string;
   }): { readonly version: number; readonly data: Readonly<Record<string, unknown>> } | undefined;
+  /** What the migrations have noted, by keyspace. */
+  ledger(): ReadonlyMap<string, readonly StoredMigration[]>;
+  /** Tags of the snapshots on the disks of Cassandra's nodes, by pod. */
+  snapshots(): ReadonlyMap<string, readonly string[]>;
   /** Every version of the MEK document that is still kept, oldest first. */
   documentVersions(): readonly {
     readonly version: number;
@@ -124,7 +132,8 @@ function promised(checked: number, readers: readonly Reader[], problems: readonl
   return { ok: all.length === 0, checked, problems: all };
 }
 
-export function sandboxInspect(world: World): SandboxInspect {
+/** `files`: paths of the local files that steps have made. */
+export function sandboxInspect(world: World, files: () => readonly string[]): SandboxInspect {
   /** One check of everything that was given out, for every reader. */
   const everyText = (
     kind: 'api-keys' | 'nvcf-api',
@@ -143,6 +152,10 @@ export function sandboxInspect(world: World): SandboxInspect {
     return promised(given.texts.length, readers, problems);
   };
   return {
+    fields: () => ({
+      ...worldFields(world),
+      'Local files': Object.fromEntries(files().map((name) => [name, 'made'])),
+    }),
     namespaces: () => namespacesOf(world),
     nekRows: (namespace) =>
       namespace === undefined
@@ -152,6 +165,9 @@ export function sandboxInspect(world: World): SandboxInspect {
       const stored = readSecret(world, at);
       return stored.state === 'found' ? { version: stored.version, data: stored.data } : undefined;
     },
+    ledger: () => new Map(world.cassandra.ledger),
+    snapshots: () =>
+      new Map([...world.cassandra.snapshots].map(([pod, taken]) => [pod, taken.map(({ tag }) => tag)])),
     documentVersions: () => {
       const { mount, path } = MEK_PATH;
       const entry = world.openbao.get(BAO_NAMESPACE)?.mounts.get(mount)?.entries.get(path);

@@ -72,6 +72,8 @@ export interface Sandbox {
   /** Shows what the simulated cluster holds, and whether it keeps what it promised. */
   readonly inspect: SandboxInspect;
   close(): void;
+  /** As if this process had died: nothing that still works or waits in this world goes on. */
+  abandon(): void;
 }
 
 function worldOptions({ nvcaOperator, neks, script }: SandboxOptions): WorldOptions | undefined {
@@ -107,7 +109,7 @@ export function openSandbox(options: SandboxOptions): Sandbox {
     return {
       clock: machine.clock,
       directory: createServiceDirectory(options.inventory ?? [], kubernetes),
-      files: files(caller),
+      files: files.for(caller),
       helm: sandboxHelm(machine, caller, helmClients),
       http,
       kubernetes,
@@ -142,7 +144,11 @@ export function openSandbox(options: SandboxOptions): Sandbox {
       };
     },
     control: { ...sandboxControl(machine, helmClients), ...keyControl(machine) },
-    inspect: sandboxInspect(machine.world),
+    inspect: sandboxInspect(machine.world, files.names),
     close: () => machine.close(),
+    abandon: () => {
+      machine.clock.stop();
+      machine.close();
+    },
   };
 }

@@ -19,6 +19,8 @@ export interface ServiceEntry {
   readonly cluster: 'control-plane' | 'compute';
   readonly optional?: boolean;
   readonly health?: { readonly port: number; readonly path: string };
+  /** By purpose: 'metrics'. */
+  readonly ports?: Readonly<Record<string, number>>;
 }
 
 /** The inventory as this cluster has it. */

@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { commands } from '../../src/commands/index.ts';
 import { createRig } from '../cli/rig.ts';
+import { runbookOf } from '../cli/runbooks.ts';
+import { names } from '../contract/shipped.ts';
+
+const root = path.dirname(path.dirname(import.meta.dirname));
 
 describe('help', () => {
   test.each(commands.map(({ name }) => name))('%s --help names its arguments and options', async (name) => {
@@ -102,12 +107,57 @@ describe('runbook new', () => {
     expect(file).toBe(`${rig.folder}/rotate-tokens.yaml`);
     const text = readFileSync(file, 'utf8');
     expect((await rig.run(['validate', file])).stdout).toBe('rotate-tokens.yaml is valid\n');
-    const run = await rig.run(['exec', 'rotate-tokens', '--sandbox', '--yes', '--input', 'service=api-keys']);
-    expect(run.code).toBe(0);
+    expect(text).toMatch(/^name: rotate-tokens\ntitle: Rotate tokens$/m);
+    expect(made.stderr).toMatch(/^begun as a copy of (mek|nek)-rotation; .* --from NAME/);
+    expect((await rig.run(['plan', 'rotate-tokens', '--sandbox'])).code).toBe(0);
     const again = await rig.run(['new', 'rotate-tokens']);
     expect(again.code).toBe(2);
     expect(again.stderr).toContain('exists already');
     expect(readFileSync(file, 'utf8')).toBe(text);
+  });
+});
+
+describe('runbook new --from', () => {
+  test.each(names)('%s gives a runbook that is valid right away, comments and all', async (name) => {
+    const rig = createRig();
+    const made = await rig.run(['new', 'of-mine', '--from', name]);
+    expect(made.code, made.stderr).toBe(0);
+    expect(made.stderr).toContain(`begun as a copy of ${name}\n`);
+    const { code, stdout } = await rig.run(['validate', 'of-mine.yaml']);
+    expect(stdout).toBe('of-mine.yaml is valid\n');
+    expect(code).toBe(0);
+    const lines = (file: string) => readFileSync(file, 'utf8').split('\n').length;
+    expect(lines(made.stdout.trim())).toBe(lines(path.join(root, 'runbooks', `${name}.yaml`)));
+  });
+
+  test('one of your own keeps the files beside it, and an unknown one is explained', async () => {
+    const rig = createRig();
+    const inner = rig.write(
+      'inner.yaml',
+      runbookOf('  - {id: say, uses: note, with: {text: a}}\n').replace('name: own', 'name: inner'),
+    );
+    rig.write(
+      'outer.yaml',
+      runbookOf('  # kept\n  - {id: inside, uses: ./inner.yaml}\n').replace('name: own', 'name: outer'),
+    );
+    const made = await rig.run(['new', 'mine', '--from', './outer.yaml']);
+    const text = readFileSync(made.stdout.trim(), 'utf8');
+    expect(text).toContain('# kept');
+    expect(text).toContain('uses: ./inner.yaml');
+    expect((await rig.run(['validate', 'mine.yaml'])).code).toBe(0);
+    expect(readFileSync(inner, 'utf8')).toContain('name: inner');
+    const unknown = await rig.run(['new', 'other', '--from', 'spot-upgrad']);
+    expect(unknown.code).toBe(2);
+    expect(unknown.stderr).toContain("did you mean 'spot-upgrade'?");
+  });
+
+  test.each([
+    ['upgrade-notary', 'spot-upgrade'],
+    ['restart-notary', 'restart-service'],
+    ['qqq', 'scale-service'],
+  ])('%s begins as %s unless told otherwise', async (name, source) => {
+    const made = await createRig().run(['new', name]);
+    expect(made.stderr).toContain(`begun as a copy of ${source};`);
   });
 });
 

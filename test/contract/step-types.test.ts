@@ -31,7 +31,13 @@ function rendered(node: SchemaNode | undefined, value: unknown): unknown {
 function sample(node: SchemaNode | undefined): unknown {
   if (node?.enum !== undefined) return node.enum[0];
   if (node?.type === 'integer') return 1;
+  if (node?.type === 'array') return [];
+  if (node?.type === 'object') return sampleObject(node);
   return 'sample';
+}
+
+function sampleObject({ properties = {} }: SchemaNode): unknown {
+  return Object.fromEntries(Object.entries(properties).map(([name, inner]) => [name, sample(inner)]));
 }
 
 /** Every field below a schema with its path. */
@@ -63,7 +69,7 @@ describe('the registry', () => {
 
   test('has every type that the catalogue promises', () => {
     const promised =
-      'kubectl.rollout-restart kubectl.rollout-status kubectl.rollout-undo kubectl.scale kubectl.set-env kubectl.patch kubectl.apply kubectl.delete-pod kubectl.wait kubectl.get kubectl.pods kubectl.logs kubectl.describe kubectl.events kubectl.exec bao.status bao.step-down bao.kv-get bao.kv-put bao.kv-metadata bao.raft-snapshot mek.inspect mek.loaded mek.backup mek.publish mek.converge mek.activate mek.retire mek.census-api-keys mek.restore mek.repair nek.census nek.reencrypt nek.rotate nek.verify ess.probe helm.list helm.status helm.history helm.get-values helm.diff helm.upgrade helm.rollback http.check metrics.check exec approve wait note';
+      'kubectl.rollout-restart kubectl.rollout-status kubectl.rollout-undo kubectl.scale kubectl.set-env kubectl.patch kubectl.apply kubectl.delete-pod kubectl.wait kubectl.get kubectl.pods kubectl.logs kubectl.describe kubectl.events kubectl.exec bao.status bao.step-down bao.kv-get bao.kv-put bao.kv-metadata bao.raft-snapshot mek.inspect mek.loaded mek.backup mek.publish mek.converge mek.activate mek.retire mek.census-api-keys mek.restore mek.repair nek.census nek.reencrypt nek.rotate nek.verify ess.probe helm.list helm.status helm.history helm.get-values helm.diff helm.upgrade helm.rollback kubectl.secret-backup kubectl.secret-restore nek.backup nek.restore backup.manifest backup.verify http.check metrics.check exec approve wait note';
     expect(promised.split(' ').filter((name) => !steps.has(name))).toEqual([]);
   });
 });

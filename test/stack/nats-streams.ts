@@ -12,6 +12,7 @@ export const seededMessages = 3;
 
 /** What JetStream says about a stream. */
 export interface StreamInfo {
+  created: string;
   config: { name: string; storage: string; num_replicas: number };
   state: { messages: number; last_seq: number };
   cluster: { leader?: string; replicas?: { name: string; current: boolean }[] };

@@ -128,7 +128,11 @@ function undoText(
   const { rollback } = subject.node;
   const own = sayRollback(rollback, undoSteps);
   if (own !== undefined) return own;
-  const { type } = subject;
+  const stays = rollback === undefined || isList(rollback) ? '' : `; stays: ${rollback.irreversible}`;
+  return `${typeUndoText(subject, diff)}${stays}`;
+}
+
+function typeUndoText({ type }: Subject, diff: readonly DiffLine[] | undefined): string {
   if (type.effect !== 'change') return 'nothing to undo';
   if (typeof type.undo === 'object') return `irreversible: ${type.undo.irreversible}`;
   if (type.undoes !== undefined) return type.undoes;
@@ -140,7 +144,7 @@ function undoText(
 
 export function sayRollback(rollback: StepNode['rollback'], names: readonly string[]): string | undefined {
   if (rollback === undefined) return undefined;
-  if (!isList(rollback)) return `irreversible: ${rollback.irreversible}`;
+  if (!isList(rollback)) return rollback.undo === true ? undefined : `irreversible: ${rollback.irreversible}`;
   return rollback.length === 0 ? 'nothing to undo' : names.join(', then ');
 }
 

@@ -107,7 +107,8 @@ function rollbackOf(builder: Builder, item: Item): StepNode['rollback'] {
   const tree = valueAt(item.tree, 'rollback');
   if (tree === undefined) return undefined;
   if (tree.kind === 'list') return buildNodes(builder, item.undo);
-  return { irreversible: textOf(valueAt(tree, 'irreversible')) ?? '' };
+  const undo = valueAt(tree, 'undo') === undefined ? {} : { undo: true as const };
+  return { irreversible: textOf(valueAt(tree, 'irreversible')) ?? '', ...undo };
 }
 
 function include(builder: Builder, item: Item): IncludeNode {

@@ -16,6 +16,7 @@ export function checkRules(context: Context, item: Item): void {
   if (item.kind === 'step') repeating(context, item, on);
   if (effect === 'change') changing(context, item, on);
   if (effect === 'read') reading(item, on);
+  partlyUndone(context, item);
   readOnlyPlace(context, item, effect === 'change' ? describeUse(item) : changingInclude(context, item));
 }
 
@@ -101,6 +102,23 @@ function changing(context: Context, item: Item, on: On): void {
       standard === undefined
         ? 'say how long it may take: timeout: 5m'
         : `say how long it may take; without, it is ${formatDuration(standard)}: timeout: ${formatDuration(standard)}`,
+  });
+}
+
+/** `rollback: {undo: true, …}` stands for the undo of a step type: there must be one. */
+function partlyUndone(context: Context, item: Item): void {
+  const rollback = valueAt(item.tree, 'rollback');
+  const entry = rollback === undefined ? undefined : entryOf(rollback, 'undo');
+  if (entry === undefined) return;
+  const type = item.kind === 'step' ? context.steps.get(item.uses) : undefined;
+  if (type?.effect === 'change' && typeof type.undo === 'function') return;
+  report(context, entry.keyRange, {
+    code: 'nothing-to-undo',
+    message:
+      item.kind === 'step'
+        ? `"undo: true" stands for the undo of ${item.uses}, which has none`
+        : '"undo: true" stands for the undo of a step type, and this is no single step',
+    hint: 'leave undo out: rollback: {irreversible: …}',
   });
 }
 

@@ -76,6 +76,12 @@ interface NodeBase {
   readonly at: string;
 }
 
+/** What is left of an effect on purpose. `undo`: the step type's own undo runs all the same, and brings back the rest. */
+export interface Irreversible {
+  readonly irreversible: string;
+  readonly undo?: true;
+}
+
 export interface StepNode extends NodeBase {
   readonly kind: 'step';
   readonly uses: string;
@@ -90,7 +96,7 @@ export interface StepNode extends NodeBase {
   /** A duration; templated. */
   readonly timeout?: string;
   readonly verify?: readonly Node[];
-  readonly rollback?: readonly Node[] | { readonly irreversible: string };
+  readonly rollback?: readonly Node[] | Irreversible;
 }
 
 export interface GroupNode extends NodeBase {
@@ -98,7 +104,7 @@ export interface GroupNode extends NodeBase {
   readonly children: readonly Node[];
   /** How many children at once; 1 = in order, 0 = no limit. */
   readonly parallel: number;
-  readonly rollback?: readonly Node[] | { readonly irreversible: string };
+  readonly rollback?: readonly Node[] | Irreversible;
 }
 
 /** Another runbook as one step; it has a scope of its own for `inputs` and `steps`. */

@@ -8,6 +8,7 @@ export interface Keepsakes {
   append(instance: string, name: string, bytes: Uint8Array): void;
   /** Undefined when nothing was ever kept. */
   read(instance: string, name: string): Uint8Array | undefined;
+  close(): void;
 }
 
 const { O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW, O_RDONLY, O_WRONLY } = fs.constants;
@@ -46,6 +47,10 @@ export function createKeepsakes(folder: string): Keepsakes {
       } finally {
         fs.closeSync(descriptor);
       }
+    },
+    close: () => {
+      for (const descriptor of open.values()) fs.closeSync(descriptor);
+      open.clear();
     },
   };
 }

@@ -58,8 +58,11 @@ export function undoContents(plan: Plan, id: string): Contents {
   return contentsOf(undoOf(id), isNodes(nodes) ? nodes : [], 1);
 }
 
-export function irreversible(node: Node): string | undefined {
-  return node.rollback === undefined || isNodes(node.rollback) ? undefined : node.rollback.irreversible;
+/** Why nothing of it is undone. */
+export function irreversible({ rollback }: Node): string | undefined {
+  return rollback === undefined || isNodes(rollback) || rollback.undo === true
+    ? undefined
+    : rollback.irreversible;
 }
 
 export function containerIn(state: RunState, id: string): Container {

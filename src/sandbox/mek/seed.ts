@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createECDH, createHash } from 'node:crypto';
 import { derived } from '../crypto/derive.ts';
 import { timeUuid } from '../crypto/time-uuid.ts';
 
@@ -90,7 +90,36 @@ export function seededSecrets(seed: number, epoch: number, earlierKeys: number):
       data: cassandraCredentials(seed, keyspace),
       createdAt,
     })),
+    {
+      mount: 'services/nvcf-notary/kv',
+      path: 'keys/signing-key',
+      data: signingKey(seed, epoch),
+      createdAt,
+    },
   ];
+}
+
+/** What the Notary Service signs with: an EC key that is whole. */
+function signingKey(seed: number, epoch: number): Readonly<Record<string, string>> {
+  const pair = createECDH('prime256v1');
+  pair.setPrivateKey(derived(seed, 32, 'notary'));
+  const point = pair.getPublicKey();
+  const kid = timeUuid(seed, installedAt(epoch), 'notary');
+  const part = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url');
+  // Without padding in front, a private key that begins with zeros would be too short.
+  const d = Buffer.concat([Buffer.alloc(32), pair.getPrivateKey()]).subarray(-32);
+  const jwk = {
+    kty: 'EC',
+    crv: 'P-256',
+    use: 'sig',
+    alg: 'ES256',
+    kid,
+    d: part(d),
+    x: part(point.subarray(1, 33)),
+    y: part(point.subarray(33)),
+  };
+  const keys = Buffer.from(JSON.stringify({ keys: [jwk] })).toString('base64');
+  return { keys, kid, alg: 'ES256' };
 }
 
 /** Keyspaces of the services that store something under a master key, or use one. */

@@ -10,6 +10,7 @@ import type { Fields } from '../patch.ts';
 import type { World } from '../world.ts';
 import { seedCertificate } from './certificate.ts';
 import { networkServices, workload } from './manifests.ts';
+import { seedPullSecret } from './pull-secret.ts';
 import { seededServices } from './services.ts';
 
 /** How old the seeded world is when a run begins, in milliseconds: one day. */
@@ -100,6 +101,7 @@ export function seedCluster(
   for (const event of world.store.all(kinds.events)) world.store.remove(kinds.events, event);
   seedStreams(world);
   seedCertificate(world);
+  seedPullSecret(world);
   seedSecrets(world, given.earlierKeys);
   settleConsumers(world, world.store.all<Pod>(kinds.pods));
   seedReleases(world, { ...given, installed: world.epoch - AGE });

@@ -20,6 +20,11 @@ function containers(service: SeededService): readonly Fields[] {
   return [main, ...(service.sidecars ?? []).map(sidecar)];
 }
 
+/** By this Helm knows an object as its own. */
+function ofRelease({ release, namespace }: SeededService): Fields {
+  return { 'meta.helm.sh/release-name': release, 'meta.helm.sh/release-namespace': namespace };
+}
+
 /** The workload of a service, as its chart would render it. */
 export function workload(service: SeededService): Fields {
   const init = (service.init ?? []).map((name) => ({ name, image: service.image }));
@@ -34,10 +39,7 @@ export function workload(service: SeededService): Fields {
         'helm.sh/chart': `${service.chart}-${pinnedVersion(service.release)}`,
         'app.kubernetes.io/managed-by': 'Helm',
       },
-      annotations: {
-        'meta.helm.sh/release-name': service.release,
-        'meta.helm.sh/release-namespace': service.namespace,
-      },
+      annotations: ofRelease(service),
     },
     spec: {
       ...(service.kind === 'DaemonSet' ? {} : { replicas: service.replicas }),
@@ -67,7 +69,12 @@ export function networkServices(service: SeededService): readonly Fields[] {
     return {
       apiVersion: 'v1',
       kind: 'Service',
-      metadata: { name, namespace: service.namespace, labels: service.labels },
+      metadata: {
+        name,
+        namespace: service.namespace,
+        labels: { ...service.labels, 'app.kubernetes.io/managed-by': 'Helm' },
+        annotations: ofRelease(service),
+      },
       spec: {
         selector,
         ...(/-(headless|internal)$/.test(name) ? { clusterIP: 'None', publishNotReadyAddresses: true } : {}),

@@ -70,7 +70,7 @@ export const verify: ReadStepType<BackupVerifyWith, BackupVerifyOutputs> = {
       summary:
         problems.length === 0
           ? `${manifest.files.length} files of ${writtenAt} are whole: version ${mek.version} with ${mek.kids.length} master keys opens ${proof.opened} of ${proof.rows} rows of namespace keys`
-          : `${problems.length} problems, the first: ${problems[0]}`,
+          : `${problems.length} ${problems.length === 1 ? 'problem' : 'problems, the first'}: ${problems[0]}`,
     };
   },
 };

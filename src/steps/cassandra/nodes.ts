@@ -25,6 +25,9 @@ export interface Answer<Value> {
   readonly error: string;
 }
 
+// A node that was stopped where it is keeps nodetool for a minute; on a busy machine one that is well needs many seconds.
+const usualPatience = 100_000;
+
 type Problem = { readonly path: readonly string[]; readonly message: string };
 
 export function targetProblems({ namespace, selector, container }: CassandraTarget): readonly Problem[] {
@@ -102,7 +105,7 @@ export async function askEvery<Value>(
   ctx: ReadContext,
   pods: readonly CassandraPod[],
   ask: (pod: CassandraPod, signal: AbortSignal) => Promise<Value>,
-  patience = 40_000,
+  patience = usualPatience,
 ): Promise<readonly Answer<Value>[]> {
   return await Promise.all(
     pods.map(async (pod): Promise<Answer<Value>> => {
@@ -158,7 +161,7 @@ export function outputOf(
   if (exitCode === 0) return stdout;
   throw new StepError(
     'nodetool-failed',
-    `${pod.name}: ${nodetoolProblem(exitCode, stdout, stderr)} (${words[0] ?? ''}).`,
+    `nodetool ${words[0] ?? ''} ended with ${nodetoolProblem(exitCode, stdout, stderr)}`,
     { hint: `Look at the log of ${pod.name}; a node that still starts cannot be asked.` },
   );
 }

@@ -104,7 +104,7 @@ export function nodetoolProblem(exitCode: number, stdout: string, stderr: string
   const lines = `${stderr}\n${stdout}`.split('\n').map((line) => line.trim());
   const said = lines.find((line) => /^(?:error|nodetool):/i.test(line)) ?? lines.find((line) => line !== '');
   const why = said?.replace(/^(?:error|nodetool):\s*/i, '').slice(0, 300);
-  return `nodetool ended with exit code ${exitCode}${why === undefined ? '' : `: ${why}`}`;
+  return `exit code ${exitCode}${why === undefined ? '' : `: ${why}`}`;
 }
 
 function copiesOf(strategy: string, options: string): ReadonlyMap<string, number> {

@@ -175,7 +175,7 @@ async function holdings(input: Input, ctx: ReadContext, tag: string): Promise<re
   const answers = await askEvery(ctx, pods, async (pod, signal): Promise<Holding> => {
     const found = parseSnapshots(await nodetoolRead(ctx, input, { pod, words: ['listsnapshots'], signal }));
     if (found === undefined)
-      throw new StepError('nodetool-unreadable', `${pod.name}: nodetool printed no list of snapshots.`);
+      throw new StepError('nodetool-unreadable', 'nodetool printed no list of snapshots.');
     return { pod, tables: found.filter((table) => table.tag === tag) };
   });
   return answers.map(({ pod, value, error }) => {

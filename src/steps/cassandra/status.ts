@@ -16,7 +16,7 @@ import { ringOf, type View } from './ring.ts';
 export const status: ReadStepType<CassandraStatusWith, CassandraStatusOutputs> = {
   type: 'cassandra.status',
   effect: 'read',
-  timeout: 2 * 60_000,
+  timeout: 4 * 60_000,
   describe: (input) => `ask every Cassandra node in ${input.namespace} how it sees the ring`,
   resources: (input) => cassandraResources(input, 'read'),
   access: execAccess,
@@ -30,7 +30,7 @@ export const status: ReadStepType<CassandraStatusWith, CassandraStatusOutputs> =
         await nodetoolRead(ctx, input, { pod, words: ['describecluster'], signal }),
       );
       if (ring !== undefined && cluster !== undefined) return { ring, cluster };
-      throw new StepError('nodetool-unreadable', `${pod.name}: nodetool printed no ring that can be read.`);
+      throw new StepError('nodetool-unreadable', 'nodetool printed no ring that can be read.');
     });
     const ring = ringOf(answers);
     const up = ring.nodes.filter(({ state }) => state === 'UN').length;
@@ -73,7 +73,11 @@ export const status: ReadStepType<CassandraStatusWith, CassandraStatusOutputs> =
           : [`${pod || 'a node without a pod'} (${address}) is ${statesInWords[state] ?? state}`],
       ),
       ...disagreements,
-      ...(schemaAgreed ? [] : [`schema versions: ${schemaVersions.join(', ') || 'unknown'}`]),
+      ...(schemaAgreed
+        ? []
+        : schemaVersions.length > 1
+          ? [`schema versions differ: ${schemaVersions.join(', ')}`]
+          : ['not every node was reached for its schema version']),
       ...(spare < 0 ? ['LOCAL_QUORUM is not certain: clients may be refused'] : []),
     ],
     hint: 'Bring that node up first (its log, nodetool status in its pod); a member without a pod has to be removed or replaced.',

@@ -53,9 +53,13 @@ export async function targetOf(ctx: ReadContext, input: ChartInput): Promise<Hel
   };
 }
 
+/** How every age file begins. */
+const encrypted = 'age-encryption.org/';
+
 async function readValues(ctx: ReadContext, input: ChartInput, file: string): Promise<Secret> {
+  let bytes: Uint8Array;
   try {
-    return new Secret('values', await ctx.services.files.read(file, largestValues));
+    bytes = await ctx.services.files.read(file, largestValues);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new StepError('values-missing', `The values for release ${releaseName(input)}: ${why}.`, {
@@ -64,4 +68,14 @@ async function readValues(ctx: ReadContext, input: ChartInput, file: string): Pr
       cause,
     });
   }
+  if (!Buffer.from(bytes.subarray(0, encrypted.length)).equals(Buffer.from(encrypted)))
+    return new Secret('values', bytes);
+  throw new StepError(
+    'values-encrypted',
+    `The values file ${file} for release ${releaseName(input)} is encrypted with age.`,
+    {
+      outcome: 'not-applied',
+      hint: 'Decrypt it into a file that its owner alone may read (umask 077; age --decrypt --identity FILE), name that, and remove it afterwards.',
+    },
+  );
 }

@@ -13,7 +13,7 @@ import { judgeUpgrade } from './release-verdict.ts';
 import { runClient } from './run-client.ts';
 import { rollBack } from './undo.ts';
 import { durationOf, type Prepared, prepareUpgrade, witnessesOf } from './upgrade-plan.ts';
-import { diffValues } from './values-diff.ts';
+import { diffValues, lostValues } from './values-diff.ts';
 
 interface State {
   readonly newest: number;
@@ -131,7 +131,7 @@ function stateOf(before: Before): State {
   return before.state as unknown as State;
 }
 
-function notesOf({ next, newest }: Prepared): readonly string[] {
+function notesOf({ current, next, newest }: Prepared): readonly string[] {
   const hooks = upgradeHooks(next).map(
     ({ kind, name, events }) =>
       `${kind} ${name} runs (${events.join(', ')}); what it does, Helm does not take back`,
@@ -145,9 +145,20 @@ function notesOf({ next, newest }: Prepared): readonly string[] {
       (name) =>
         `StatefulSet ${name} replaces its pods only when they are deleted: Helm does not wait for that`,
     ),
+    ...lostNotes(lostValues(valuesOf(current), valuesOf(next))),
     ...(newest.status === 'failed' ? [`the newest revision, ${newest.revision}, failed`] : []),
   ];
 }
+
+function lostNotes(lost: readonly string[]): readonly string[] {
+  if (lost.length === 0) return [];
+  const more = lost.length > mostNamed ? ` and ${lost.length - mostNamed} more` : '';
+  return [
+    `the values file lacks what the release has: ${lost.slice(0, mostNamed).join(', ')}${more}; is it older than the release?`,
+  ];
+}
+
+const mostNamed = 10;
 
 /** A schema migration stays when its release is rolled back: old pods may not cope with it. */
 async function refuseAfterHooks(input: HelmUpgradeWith, ctx: RunContext): Promise<void> {

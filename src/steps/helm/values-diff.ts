@@ -45,6 +45,13 @@ function shown(name: string, path: readonly string[], value: Json): Json {
   return Array.isArray(value) ? `«list of ${value.length}»` : `«map of ${Object.keys(value).length}»`;
 }
 
+/** Paths of values that the one has and the other lacks: a values file from before they were given takes them away. */
+export function lostValues(before: JsonObject, after: JsonObject): readonly string[] {
+  return compare([], before, after)
+    .filter((line) => line.after === undefined)
+    .map(({ path }) => path);
+}
+
 /** Shorter ones would hide ordinary words. */
 const shortest = 6;
 

@@ -48,6 +48,7 @@ export const inventoryServices: ReadStepType<InventoryServicesWith, InventorySer
           risk: entry.risk ?? 'medium',
           healthPort: entry.health?.port ?? 0,
           healthPath: entry.health?.path ?? '',
+          metricsPort: entry.ports?.metrics ?? 0,
         },
       ];
     });

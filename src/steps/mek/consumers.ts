@@ -34,8 +34,11 @@ export interface Goal {
   readonly createdTime: string;
   /** Every kid of `keys` in it. */
   readonly kids: readonly string[];
-  /** All of it must be loaded: these kids and no others. `activates` tells whether who uses the key has loaded this version for certain. */
-  readonly whole: false | { activates(): Promise<boolean> };
+  /**
+   * All of it must be loaded: these kids and no others. `activates` tells whether who uses the key has loaded this version for certain;
+   * `overtaken`, until when (milliseconds since the epoch) a file of an earlier version, with more keys, may still reach a service.
+   */
+  readonly whole: false | { activates(): Promise<boolean>; overtaken(): Promise<number> };
 }
 
 /** `stale`: it must be refreshed. `pending`: it will be proven, or be gone, by itself. */
@@ -146,7 +149,19 @@ function byStart({ pod, goal, consumer }: About): Verdict {
     : { state: 'proven', evidence };
 }
 
-async function byLog(ctx: ReadContext, { consumer, pod, goal, logs }: About): Promise<Verdict> {
+async function byLog(ctx: ReadContext, about: About): Promise<Verdict> {
+  const verdict = await byLogNow(ctx, about);
+  const { whole, version } = about.goal;
+  if (whole === false || verdict.state !== 'proven') return verdict;
+  const until = await whole.overtaken();
+  if (ctx.services.clock.now() >= until) return verdict;
+  return {
+    state: 'pending',
+    evidence: `until ${new Date(until).toISOString()} it may still be handed what was there before version ${version}`,
+  };
+}
+
+async function byLogNow(ctx: ReadContext, { consumer, pod, goal, logs }: About): Promise<Verdict> {
   const loaded = await logs.loadedBy(pod, consumer.container);
   if (loaded === undefined)
     return { state: 'pending', evidence: `its container ${consumer.container} does not run yet` };

@@ -12,7 +12,15 @@ import type { OpenDocument } from './document.ts';
 import { openDocument, openVersion } from './document.ts';
 import { connect, requireVersioned } from './openbao.ts';
 import { captured, documentWitness, observeDocument, stateOf } from './preparing.ts';
-import { logsSince, predictConsumer, refresh, restartedBy, rolloutOf } from './refreshing.ts';
+import {
+  logsSince,
+  margin,
+  predictConsumer,
+  refresh,
+  restartedBy,
+  rolloutOf,
+  schedule,
+} from './refreshing.ts';
 import { documentNeeds, documentResources, groupProblems, listOf, openbaoAccess } from './target.ts';
 import { requirePolicy } from './token.ts';
 import { moved } from './writing.ts';
@@ -144,6 +152,33 @@ function missing(
   return undefined;
 }
 
+function once<T>(work: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= work();
+    return made;
+  };
+}
+
+/**
+ * Until when a service may still load a file that its agent wrote of an earlier version with keys that this one has no more: it then has
+ * loaded this version, and loads the other one afterwards. Milliseconds since the epoch; 0 when that cannot be.
+ */
+async function overtakenUntil(ctx: ReadContext, open: OpenDocument): Promise<number> {
+  const kids = new Set(open.document.keys.map((key) => key.kid));
+  const since = ctx.services.clock.now() - schedule - margin;
+  for (let later = open; later.version > 1 && Date.parse(later.createdTime) > since; ) {
+    const until = Date.parse(later.createdTime) + schedule + margin;
+    const earlier = await openVersion(ctx, open.bao, later.version - 1).catch((error: unknown) => {
+      if (error instanceof StepError && !ctx.signal.aborted) return undefined;
+      throw error;
+    });
+    if (earlier === undefined || earlier.document.keys.some((key) => !kids.has(key.kid))) return until;
+    later = earlier;
+  }
+  return 0;
+}
+
 function goalOf(ctx: ReadContext, { kid, current }: MekConvergeWith, open: OpenDocument): Goal {
   const { bao, version, createdTime, document } = open;
   return {
@@ -159,6 +194,7 @@ function goalOf(ctx: ReadContext, { kid, current }: MekConvergeWith, open: OpenD
           // What is not known proves nothing.
           () => false,
         ),
+      overtaken: once(() => overtakenUntil(ctx, open)),
     },
   };
 }

@@ -52,7 +52,8 @@ export const loaded: ReadStepType<MekLoadedWith, MekLoadedOutputs> = {
       createdTime,
       kids: document.keys.map(({ kid }) => kid),
       // Which key a pod uses is what is asked here.
-      whole: { activates: async () => true },
+      // Of what a pod has loaded at this moment.
+      whole: { activates: async () => true, overtaken: async () => 0 },
     };
     const pods: Pod[] = [];
     for (const consumer of consumers) pods.push(...(await podsOf(ctx, consumer, goal)));

@@ -38,6 +38,7 @@ describe('changes', () => {
       step('opaque', { uses: 'fake.opaque', ...set('b', 1) }),
       step('gone', set('nothing', 1)),
       step('final', { uses: 'fake.final', ...set('b', 2) }),
+      step('partly', { ...set('b', 3), rollback: { undo: true, irreversible: 'its name' } }),
     ];
     const { plan, problems } = await planOf(runbook(steps), world);
     expect(lines(plan.forecast)).toEqual([
@@ -45,9 +46,11 @@ describe('changes', () => {
       'opaque unknown: no dry run for this kind',
       'gone unknown: there is no thing nothing',
       'final change',
+      'partly change',
     ]);
     expect(problems).toEqual([]);
     expect(plan.forecast[3]?.undo).toBe('irreversible: it is gone');
+    expect(plan.forecast[4]?.undo).toBe('put back spec.value 1; stays: its name');
     expect(plan.forecast[3]?.notes).toEqual(["seen from today's state; opaque changes it first"]);
   });
 

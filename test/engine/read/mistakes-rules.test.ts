@@ -102,6 +102,20 @@ const rows: readonly Row[] = [
     'remove "rollback", or write it at the step that changes something',
   ],
   [
+    'undo: true for a step type that has no undo',
+    'steps:\n  - id: stop\n    uses: kube.restart\n    with: {kind: Deployment, name: a}\n    timeout: 5m\n    rollback: {«undo»: true, irreversible: no way}\n',
+    'nothing-to-undo',
+    '"undo: true" stands for the undo of kube.restart, which has none',
+    'leave undo out: rollback: {irreversible: …}',
+  ],
+  [
+    'undo: true for a group',
+    'steps:\n  - id: both\n    rollback: {«undo»: true, irreversible: no way}\n    steps:\n      - {id: say, uses: note, with: {text: a}}\n',
+    'nothing-to-undo',
+    '"undo: true" stands for the undo of a step type, and this is no single step',
+    'leave undo out: rollback: {irreversible: …}',
+  ],
+  [
     'parallel on a single step',
     'steps:\n  - {id: say, uses: note, with: {text: a}, «parallel»: true}\n',
     'misplaced-key',

@@ -36,6 +36,13 @@ describe('the way back', () => {
     expect(rig.target.log.slice(-1)).toEqual(['undo three']);
   });
 
+  test('what an undo leaves is declared, and the undo runs all the same', async () => {
+    const rig = rigThatFails([step('one', { rollback: { undo: true, irreversible: 'its name stays' } })]);
+    expect((await rig.exec()).exitCode).toBe(5);
+    expect(rig.target.log).toEqual(['do one', 'undo one']);
+    expect(rig.events.some((event) => event.type === 'undo-skipped')).toBe(false);
+  });
+
   test("an include's rollback block runs at its place; a group's own rollback replaces that of its steps", async () => {
     const rig = rigThatFails([
       step('first'),

@@ -1,0 +1,99 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { Environment } from '../../src/commands/command.ts';
+import { stageOf } from '../../src/commands/rehearsal-stage.ts';
+import { createRedactor } from '../../src/engine/redactor.ts';
+import { createStreams } from '../../src/output/streams.ts';
+import type { Rehearsal, RehearsedStep, Way } from '../../src/rehearsal/rehearsal.ts';
+import { rehearse } from '../../src/rehearsal/rehearse.ts';
+import type { Sandbox } from '../../src/sandbox/open.ts';
+import { kinds } from '../../src/services/kubernetes.ts';
+import { prepareWorld } from '../cli/key-world.ts';
+import { given, inItsWorld } from '../contract/shipped.ts';
+
+const root = path.dirname(path.dirname(import.meta.dirname));
+
+/** The program's surroundings in a folder of its own; what it says is kept. */
+function surroundings(folder: string): Environment & { readonly said: string[] } {
+  const redactor = createRedactor();
+  const said: string[] = [];
+  const sink = { destroyed: false, write: (text: string) => void said.push(text) };
+  return {
+    said,
+    env: {},
+    cwd: folder,
+    home: folder,
+    osUser: 'rehearsal',
+    uid: process.geteuid?.() ?? -1,
+    host: 'rehearsal',
+    pid: process.pid,
+    packageRoot: root,
+    version: '0.0.0-test',
+    streams: createStreams({
+      stdout: sink,
+      stderr: sink,
+      redact: (text) => redactor.text(text),
+      color: false,
+    }),
+    stdoutIsTty: false,
+    stderrIsTty: false,
+    stdinIsTty: false,
+    redact: redactor,
+    onSignal: () => () => undefined,
+    kill: () => false,
+    die: () => {
+      throw new Error('nothing dies here');
+    },
+    takeEnv: () => undefined,
+  };
+}
+
+/** Rehearses a runbook in a world in which it has something to do. */
+export async function rehearseFile(
+  file: string,
+  options: {
+    readonly inputs?: readonly string[];
+    readonly world?: string;
+    readonly wanted?: (step: RehearsedStep, way: Way) => boolean;
+    readonly folder?: string;
+  } = {},
+): Promise<Rehearsal> {
+  const folder = options.folder ?? mkdtempSync(path.join(tmpdir(), 'runbook-rehearsal-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const environment = surroundings(folder);
+  const { inputs = [], world, wanted } = options;
+  const asked = { input: inputs, ...(world === undefined ? {} : { world }) };
+  const stage = await stageOf(file, asked, environment, folder).catch((error: Error) => {
+    throw new Error(`${error.message}\n${environment.said.join('')}`);
+  });
+  return await rehearse(stage, wanted === undefined ? {} : { wanted });
+}
+
+/** Took a service offline, as take-offline does. */
+async function offline({ services }: Sandbox): Promise<void> {
+  const ref = { kind: kinds.deployments, namespace: 'nvcf', name: 'nvcf-api' };
+  const body = { metadata: { annotations: { 'runbook.io/replicas-before': '1' } }, spec: { replicas: 0 } };
+  await services.kubernetes.patch(ref, { type: 'merge', body });
+  await services.clock.sleep(600_000, new AbortController().signal);
+}
+
+/** Worlds of runbooks that are planned and run elsewhere where they have nothing to do. */
+const worlds: Readonly<Record<string, (sandbox: Sandbox) => Promise<void>>> = { 'bring-online': offline };
+
+/** A shipped one, in the world that every test of it has; with the inputs of its golden unless told others. */
+export async function rehearseShipped(
+  name: string,
+  options: {
+    readonly wanted?: (step: RehearsedStep, way: Way) => boolean;
+    readonly inputs?: readonly string[];
+  } = {},
+): Promise<Rehearsal> {
+  const folder = mkdtempSync(path.join(tmpdir(), 'runbook-rehearsal-test-'));
+  const change = worlds[name];
+  const [, world] = change === undefined ? await inItsWorld(name, folder) : ['', await prepareWorld(change)];
+  const golden = given(name).filter((_, at, all) => all[at - 1] === '--input');
+  const inputs = (options.inputs ?? golden).map((input) => input.replace(/^file=/, `file=${folder}/`));
+  return await rehearseFile(name, { ...options, inputs, folder, ...(world === undefined ? {} : { world }) });
+}
