@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import type { Connection } from './api.ts';
 import { natsNamespace } from './manifests/nats.ts';
@@ -109,7 +110,8 @@ async function withNats<T>(connection: Connection, work: (ask: Ask) => Promise<T
 
 /** Requests one after the other over NATS's text protocol, as far as they need it. */
 function session(socket: Socket): Ask {
-  const inbox = `_INBOX.stack${process.pid}`;
+  // Everybody who listens on a subject gets its answers.
+  const inbox = `_INBOX.${randomUUID()}`;
   let received = '';
   let settled: { resolve(body: string): void; reject(cause: Error): void } | undefined;
   socket.setTimeout(5_000, () => socket.destroy(new Error('NATS did not answer within 5 s')));

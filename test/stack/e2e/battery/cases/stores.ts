@@ -128,6 +128,8 @@ export const storeCases: readonly RunbookCase[] = [
     prepare: () => [],
     done: async ({ operator }: Scene) => expect(Object.keys(await outputsOf(operator))).not.toEqual([]),
     killed: false,
+    ...(runbook === 'nats-state' ? { alsoIn: 'nats.test.ts' } : {}),
+    ...(runbook === 'cluster-state' ? { alsoIn: 'guide-checks.test.ts' } : {}),
   })),
   {
     runbook: 'dirty-migration',
