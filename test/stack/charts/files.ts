@@ -79,10 +79,11 @@ function chart(release: Release, version: string, flavour: Flavour, defaults: ob
   };
 }
 
-// A chart has a default for every value that its templates name, here an empty one.
+// A chart has a default for every value that its templates name, an empty one unless it is named below.
 function ownDefaults({ objects, name }: Release): Record<string, unknown> {
   const defaults: Record<string, unknown> = {};
   for (const [, path = ''] of JSON.stringify(objects).matchAll(chartValues)) {
+    if (path === 'image.tag') continue;
     const steps = path.split('.');
     const last = steps.pop() ?? '';
     let place = defaults;

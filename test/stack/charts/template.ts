@@ -1,4 +1,4 @@
-import { chartValues } from '../manifests/chart-value.ts';
+import { chartValue, chartValues } from '../manifests/chart-value.ts';
 import type { Manifest } from '../manifests/manifest.ts';
 
 /** Part of a template that stands for itself instead of being written as a JSON value. */
@@ -21,11 +21,10 @@ export function workloadTemplateOf(object: Manifest, chart: string): string {
   const spec = object.spec as { template: { spec: { containers: readonly Container[] } } };
   const [first, ...more] = spec.template.spec.containers;
   if (first === undefined) throw new Error(`${object.metadata.name} has no container`);
-  const main = {
-    ...first,
-    image: `${first.image.slice(0, first.image.lastIndexOf(':'))}:«image.tag»`,
-    env: environment(first.env ?? []),
-  };
+  const containers = [{ ...first, env: environment(first.env ?? []) }, ...more].map((container) => ({
+    ...container,
+    image: container.image.replace(/:[^:]*$/, `:${chartValue('image.tag')}`),
+  }));
   return print(
     {
       ...object,
@@ -33,7 +32,7 @@ export function workloadTemplateOf(object: Manifest, chart: string): string {
       spec: {
         ...spec,
         replicas: new Code('{{ .Values.replicaCount }}'),
-        template: { ...spec.template, spec: { ...spec.template.spec, containers: [main, ...more] } },
+        template: { ...spec.template, spec: { ...spec.template.spec, containers } },
       },
     },
     '',

@@ -1,5 +1,6 @@
 import type { DoubleProgram } from '../doubles.ts';
 import { image } from '../image-names.ts';
+import { chartValue } from './chart-value.ts';
 import type { Listen } from './double.ts';
 
 /** One NVCF service: a Deployment under its real name whose container is a double. */
@@ -175,7 +176,8 @@ export const nvcfServices: NvcfService[] = [
     container: 'sidecar-injector',
     services: { 'openbao-server-agent-injector-svc': ['http'] },
     listen: { http: { port: 8080, paths: ['/health/ready'] } },
-    env: { AGENT_INJECT_VAULT_IMAGE: image },
+    // Server, sidecar and agent are of one version.
+    env: { AGENT_INJECT_VAULT_IMAGE: image.replace(/:[^:]*$/, `:${chartValue('image.tag')}`) },
     readiness: { path: '/health/ready', port: 8080 },
     liveness: { path: '/health/ready', port: 8080 },
   },

@@ -2,6 +2,7 @@ import type { RunEvent } from '../../../../src/engine/run/event.ts';
 import type { Connection } from '../../api.ts';
 import type { KeyOperator } from '../key-operator.ts';
 import type { Finished, Running } from '../rig.ts';
+import type { Shape } from './shape.ts';
 
 /** Where one run of a runbook takes place. */
 export interface Scene {
@@ -31,7 +32,7 @@ export interface Failure {
   /** Takes the trouble away before the rollback. */
   readonly heal?: (scene: Scene) => Promise<void>;
   /** What of the world the rollback does not bring back, and the runbook says so. */
-  readonly changed?: (scene: Scene) => Promise<void>;
+  readonly changed?: (scene: Scene, before: Shape, after: Shape) => Promise<void> | void;
 }
 
 /** One shipped runbook on the real cluster. */

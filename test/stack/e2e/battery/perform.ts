@@ -87,8 +87,9 @@ export async function failAndRollBack(stage: Stage, given: RunbookCase): Promise
   const back = await scene.operator.run(['rollback', 'last', '--yes']);
   expectExit(back, 5);
   await waitForWorkloads(stage.admin, 180);
-  if (failure.changed === undefined) expect(await shapeOfWorld(stage.admin)).toEqual(before);
-  else await failure.changed(scene);
+  const after = await shapeOfWorld(stage.admin);
+  if (failure.changed === undefined) expect(after).toEqual(before);
+  else await failure.changed(scene, before, after);
   await expectWhole(stage, scene);
   return { outcome: `exit ${code}, rolled back 5: ${failure.what}` };
 }

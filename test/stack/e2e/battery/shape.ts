@@ -3,11 +3,13 @@ import { type Connection, listWorkloads } from '../../api.ts';
 import { helm } from '../../charts/helm.ts';
 import { heldKeys } from '../key-world.ts';
 
-/** Marks of who rolled a workload out when. */
-const marks = ['runbook.io/op', 'kubectl.kubernetes.io/restartedAt'];
+/** Marks of who rolled a workload out when, and for which key. */
+const mark = /^(?:runbook\.io\/.*|kubectl\.kubernetes\.io\/restartedAt)$/;
+
+export type Shape = Readonly<Record<string, unknown>>;
 
 /** What a rollback has to bring back: every workload, every release, every master key. */
-export async function shapeOfWorld(admin: Connection): Promise<Record<string, unknown>> {
+export async function shapeOfWorld(admin: Connection): Promise<Shape> {
   const [workloads, releases, { keys, currentKid }] = await Promise.all([
     listWorkloads(admin),
     releasesOf(),
@@ -38,8 +40,9 @@ function nameOf({ metadata }: V1Deployment | V1StatefulSet): string {
 
 function shapeOf({ metadata, spec }: V1Deployment | V1StatefulSet): unknown {
   const template = structuredClone(spec?.template);
-  for (const mark of marks) delete template?.metadata?.annotations?.[mark];
-  const annotations = template?.metadata?.annotations ?? {};
+  const annotations = Object.entries(template?.metadata?.annotations ?? {}).filter(
+    ([name]) => !mark.test(name),
+  );
   return {
     replicas: spec?.replicas,
     chart: metadata?.labels?.['helm.sh/chart'],

@@ -1,5 +1,6 @@
 import type { RunbookCase } from '../case.ts';
 import { backupCases } from './backups.ts';
+import { checkCases } from './checks.ts';
 import { helmCases } from './helm.ts';
 import { keyCases } from './keys.ts';
 import { serviceCases } from './services.ts';
@@ -8,6 +9,7 @@ import { storeCases } from './stores.ts';
 /** One entry for each shipped runbook. */
 export const cases: readonly RunbookCase[] = [
   ...backupCases,
+  ...checkCases,
   ...helmCases,
   ...keyCases,
   ...serviceCases,

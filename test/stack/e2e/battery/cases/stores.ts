@@ -45,7 +45,11 @@ function brokenOff(prepare: Failure['prepare']): Failure {
   };
 }
 
-function rolling(runbook: string, store: Store, more: Pick<RunbookCase, 'slow'> = {}): RunbookCase {
+function rolling(
+  runbook: string,
+  store: Store,
+  more: Pick<RunbookCase, 'slow' | 'alsoIn'> = {},
+): RunbookCase {
   const prepare = async (scene: Scene) => {
     await remember(scene, store);
     return [];
@@ -109,9 +113,9 @@ async function dirtyRows(): Promise<unknown> {
 
 /** OpenBao, Cassandra and NATS. */
 export const storeCases: readonly RunbookCase[] = [
-  rolling('rolling-restart-openbao', 'openbao'),
-  rolling('rolling-restart-cassandra', 'cassandra', { slow: true }),
-  rolling('rolling-restart-nats', 'nats'),
+  rolling('rolling-restart-openbao', 'openbao', { alsoIn: 'restart-service.test.ts' }),
+  rolling('rolling-restart-cassandra', 'cassandra', { slow: true, alsoIn: 'cassandra.test.ts' }),
+  rolling('rolling-restart-nats', 'nats', { alsoIn: 'nats.test.ts' }),
   {
     runbook: 'restart-openbao-pod',
     prepare: restartOne,
@@ -124,6 +128,8 @@ export const storeCases: readonly RunbookCase[] = [
     prepare: () => [],
     done: async ({ operator }: Scene) => expect(Object.keys(await outputsOf(operator))).not.toEqual([]),
     killed: false,
+    ...(runbook === 'nats-state' ? { alsoIn: 'nats.test.ts' } : {}),
+    ...(runbook === 'cluster-state' ? { alsoIn: 'guide-checks.test.ts' } : {}),
   })),
   {
     runbook: 'dirty-migration',
