@@ -89,8 +89,8 @@ describe('a token that may not do everything', () => {
       step === backup ? { ...own, file: 'mek.age' } : step === activate ? { kid } : {},
       token,
     );
-    for (const ask of [step.predict(input, ctx), step.capture(input, ctx)])
-      await expect(ask).rejects.toMatchObject({
+    for (const ask of [() => step.predict(input, ctx), () => step.capture(input, ctx)])
+      await expect(ask()).rejects.toMatchObject({
         code: 'policy-missing',
         outcome: 'not-applied',
         details: expect.arrayContaining(policy),
