@@ -59,7 +59,7 @@ const worlds: Readonly<Record<string, (sandbox: Sandbox, folder: string) => void
 
 /** Every shipped runbook. */
 export const names = readdirSync(path.join(root, 'runbooks'))
-  .filter((file) => file !== 'services.yaml')
+  .filter((file) => file.endsWith('.yaml') && file !== 'services.yaml')
   .map((file) => file.replace(/\.yaml$/, ''));
 
 export function given(name: string, values = inputs[name] ?? []): readonly string[] {
