@@ -8,6 +8,7 @@ import {
   ensureUp,
   everySecretReadable,
   issueApiKey,
+  raftVoters,
   reset,
   rootToken,
   type Stack,
@@ -15,6 +16,7 @@ import {
 } from '../control.ts';
 import { masterKey, masterKeyFields, timeUuid } from '../key-format.ts';
 import { helmFolder } from '../paths.ts';
+import { waitFor } from '../shell.ts';
 import { expectExit, expectKept, outputsOf, world } from './key-checks.ts';
 import { createKeyOperator, type KeyOperator } from './key-operator.ts';
 import { allowBlindWrites, everythingOpens, heldKeys, replacePods } from './key-world.ts';
@@ -36,6 +38,11 @@ beforeAll(async () => {
 beforeEach(async () => {
   await reset();
   await allowBlindWrites();
+  // A reset may have replaced servers: a backup is refused until all of them vote.
+  await waitFor(async () => (await raftVoters().catch(() => [])).length === 3, {
+    what: 'three raft voters',
+    seconds: 60,
+  });
 });
 
 afterAll(reset);
