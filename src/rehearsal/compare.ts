@@ -100,9 +100,9 @@ export function differences(before: Flat, after: Flat): readonly Difference[] {
   return found;
 }
 
-/** A place that is the same in every rehearsal: ids and times that a run gives out are different in each. */
+/** A place that is the same in every rehearsal: ids and times that a run gives out differ, and so does which of several pods is which. */
 export function placeOf({ subject, field }: Pick<Difference, 'subject' | 'field'>): string {
-  return `${subject} ${field}`
+  return `${subject.replace(/ #\d+$/, '')} ${field.replace(/^#\d+\./, '')}`
     .replace(/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '*')
     .replace(/\b[\w-]{43}\b/g, '*')
     .replace(/\b\d{10,}\b/g, '*');

@@ -9,7 +9,7 @@ export const seed = Number(process.env.RUNBOOK_REHEARSAL_SEED ?? 1);
 const everything = process.env.RUNBOOK_REHEARSAL_ALL === '1';
 
 /** Every way for the first instance of a node; of the further elements of a `forEach` one way each, drawn. */
-export function share(): (step: RehearsedStep, way: Way) => boolean {
+function share(): (step: RehearsedStep, way: Way) => boolean {
   const firsts = new Map<string, string>();
   return ({ id }, way) => {
     const node = nodeIdOf(id);

@@ -4,7 +4,7 @@ import { rehearseAll } from './share.ts';
 /** Ways of a runbook that the inputs of its golden do not lead to. */
 const more: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'restart-namespace': [['namespace=vault-system']],
-  'restart-service': [['service=openbao']],
+  'restart-service': [['service=openbao'], ['service=nats'], ['service=cassandra']],
   'restart-workload': [
     [
       'service=openbao',
@@ -21,8 +21,17 @@ const more: Readonly<Record<string, readonly (readonly string[])[]>> = {
 };
 
 rehearseAll(
-  names.filter((name) => !/^(mek|nek)-/.test(name)),
+  // restore-control-plane needs a backup that was damaged since: not rehearsed, see test/cli/control-plane-backup.test.ts.
+  names.filter((name) => !/^(mek|nek)-/.test(name) && name !== 'restore-control-plane'),
   more,
   // Once a migrations Job has taken keys away: test/cli/upgrade-openbao.test.ts.
-  ['upgrade-openbao bringBack/restore', 'upgrade-openbao bringBack/loaded/converge'],
+  // The inner steps of restart-workload are those that restart-service is rehearsed with.
+  [
+    'upgrade-openbao bringBack/restore',
+    'upgrade-openbao bringBack/loaded/converge',
+    'restart-workload streamByStream/each/replace',
+    'restart-workload nodeByNode/each/replace',
+    'restart-namespace restart/streamByStream/each/replace',
+    'restart-namespace restart/nodeByNode/each/replace',
+  ],
 );
