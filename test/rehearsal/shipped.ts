@@ -104,8 +104,10 @@ export async function rehearseShipped(
   const rig = createRig();
   const { folder } = rig;
   const change = worlds[name];
-  const [, world] = change === undefined ? await inItsWorld(name, rig) : ['', await prepareWorld(change)];
-  const golden = given(name).filter((_, at, all) => all[at - 1] === '--input');
+  const start = change === undefined ? await inItsWorld(name, rig) : ['--world', await prepareWorld(change)];
+  const after = (option: string) => [...given(name), ...start].filter((_, at, all) => all[at - 1] === option);
+  const [world] = after('--world');
+  const golden = after('--input');
   const inputs = (options.inputs ?? inputsThere[name] ?? golden).map((input) =>
     input.replace(/^file=/, `file=${folder}/`),
   );

@@ -1,3 +1,4 @@
+import { parseDuration } from '../../engine/duration.ts';
 import type { Access, ChangeStepType, Observation, ReadContext, Resource } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { MekConvergeOutputs, MekConvergeWith } from '../../generated/types.ts';
@@ -12,15 +13,7 @@ import type { OpenDocument } from './document.ts';
 import { openDocument, openVersion } from './document.ts';
 import { connect, requireVersioned } from './openbao.ts';
 import { captured, documentWitness, observeDocument, stateOf } from './preparing.ts';
-import {
-  logsSince,
-  margin,
-  predictConsumer,
-  refresh,
-  restartedBy,
-  rolloutOf,
-  schedule,
-} from './refreshing.ts';
+import { logsSince, predictConsumer, refresh, restartedBy, rolloutOf } from './refreshing.ts';
 import { documentNeeds, documentResources, groupProblems, listOf, openbaoAccess } from './target.ts';
 import { requirePolicy } from './token.ts';
 import { moved } from './writing.ts';
@@ -152,6 +145,9 @@ function missing(
   return undefined;
 }
 
+/** How long a service takes to load what was written, unless told: by the schedules of the agent and of ESS. */
+const usual = 15 * 60_000;
+
 function once<T>(work: () => Promise<T>): () => Promise<T> {
   let made: Promise<T> | undefined;
   return () => {
@@ -164,11 +160,18 @@ function once<T>(work: () => Promise<T>): () => Promise<T> {
  * Until when a service may still load a file that its agent wrote of an earlier version with keys that this one has no more: it then has
  * loaded this version, and loads the other one afterwards. Milliseconds since the epoch; 0 when that cannot be.
  */
-async function overtakenUntil(ctx: ReadContext, open: OpenDocument): Promise<number> {
+async function overtakenUntil(
+  ctx: ReadContext,
+  open: OpenDocument,
+  { reloadWithin }: MekConvergeWith,
+): Promise<number> {
   const kids = new Set(open.document.keys.map((key) => key.kid));
-  const since = ctx.services.clock.now() - schedule - margin;
+  const within = (reloadWithin === undefined ? undefined : parseDuration(reloadWithin)) ?? usual;
+  // Clocks of nodes and of OpenBao may differ a little.
+  const lasts = within + Math.min(within, 2 * 60_000);
+  const since = ctx.services.clock.now() - lasts;
   for (let later = open; later.version > 1 && Date.parse(later.createdTime) > since; ) {
-    const until = Date.parse(later.createdTime) + schedule + margin;
+    const until = Date.parse(later.createdTime) + lasts;
     const earlier = await openVersion(ctx, open.bao, later.version - 1).catch((error: unknown) => {
       if (error instanceof StepError && !ctx.signal.aborted) return undefined;
       throw error;
@@ -179,7 +182,8 @@ async function overtakenUntil(ctx: ReadContext, open: OpenDocument): Promise<num
   return 0;
 }
 
-function goalOf(ctx: ReadContext, { kid, current }: MekConvergeWith, open: OpenDocument): Goal {
+function goalOf(ctx: ReadContext, input: MekConvergeWith, open: OpenDocument): Goal {
+  const { kid, current } = input;
   const { bao, version, createdTime, document } = open;
   return {
     kid,
@@ -194,7 +198,7 @@ function goalOf(ctx: ReadContext, { kid, current }: MekConvergeWith, open: OpenD
           // What is not known proves nothing.
           () => false,
         ),
-      overtaken: once(() => overtakenUntil(ctx, open)),
+      overtaken: once(() => overtakenUntil(ctx, open, input)),
     },
   };
 }

@@ -23,9 +23,9 @@ const RESTARTED_AT = 'kubectl.kubernetes.io/restartedAt';
 const touched = [['spec', 'template']];
 const pause = 5000;
 // The agent renders secrets every 5 minutes, ESS looks at the file every 10.
-export const schedule = 15 * 60_000;
+const schedule = 15 * 60_000;
 // Clocks of nodes and of OpenBao may differ a little.
-export const margin = 2 * 60_000;
+const margin = 2 * 60_000;
 
 interface Look {
   readonly goal: Goal;

@@ -95,7 +95,11 @@ interface Case {
 }
 
 // Slow enough for something to happen between two batches of rows.
-const rotation = ['exec', 'mek-rotation', '--yes', '--output', 'json', '--input', 'rowsPerSecond=40'];
+const rotation = [
+  ...['exec', 'mek-rotation', '--yes', '--output', 'json', '--input', 'rowsPerSecond=40'],
+  // The doubles of ESS look every few seconds.
+  ...['--input', 'reloadWithin=10s'],
+];
 
 /** The run with its one fault; how it ended first. */
 async function perform(operator: KeyOperator, { kind, random }: Case): Promise<Finished> {
