@@ -109,6 +109,7 @@ export async function killAndResume(
     const args = execOf(given.runbook, inputs);
     const killed = await scene.operator.run(args, { RUNBOOK_FAILPOINT: String(place) });
     if (killed.signal !== 'SIGKILL') {
+      expect([0, 10], `${killed.stdout.slice(-4000)}\n${killed.stderr}`).toContain(killed.code);
       const ended = (await showRun(scene.operator)).events.length * 2;
       most = Math.max(13, Math.min(place, ended));
       await restore();

@@ -80,10 +80,12 @@ async function restartOne(scene: Scene): Promise<string[]> {
   return [`pod=${await standby()}`];
 }
 
+/** Whom the values of a release are kept for. */
+const recipients = ({ operator }: Scene) => operator.backup.filter((word) => word !== '--input');
+
 const openbaoTo = (version: string) => async (scene: Scene) => {
   await remember(scene, 'openbao');
-  const backup = scene.operator.backup.filter((word) => word !== '--input');
-  return [registry, `version=${version}`, 'reuse=true', ...backup];
+  return [registry, `version=${version}`, 'reuse=true', ...recipients(scene)];
 };
 
 const cassandraTo = (version: string) => async (scene: Scene) => {
