@@ -93,10 +93,12 @@ const cassandraTo = (version: string) => async (scene: Scene) => {
   return [registry, `version=${version}`, 'reuse=true', 'acceptJobs=true', 'timeout=2m'];
 };
 
-const natsTo = (version: string) => async (scene: Scene) => {
-  await remember(scene, 'nats');
-  return [registry, `version=${version}`, 'reuse=true', 'acceptJobs=true', 'timeout=2m'];
-};
+const natsTo =
+  (version: string, ...more: string[]) =>
+  async (scene: Scene) => {
+    await remember(scene, 'nats');
+    return [registry, `version=${version}`, 'reuse=true', 'acceptJobs=true', 'timeout=2m', ...more];
+  };
 
 const ledger = 'schema_migrations.ess_api';
 
@@ -173,7 +175,8 @@ export const storeCases: readonly RunbookCase[] = [
       await expectDeployed('nats', 'nats-system', nats.patch);
       expect(await replaced(scene, 'nats')).toBe(3);
     },
-    failure: { what: 'a Job of the upgrade fails', prepare: natsTo(nats.brokenHook) },
+    // A rollback past a Job that ran is refused, as it is for every release whose chart migrates something.
+    failure: { what: 'the pods of the new version crash', prepare: natsTo(nats.unready, 'podTimeout=25s') },
     killed: true,
   },
 ];
