@@ -80,10 +80,12 @@ async function restartOne(scene: Scene): Promise<string[]> {
   return [`pod=${await standby()}`];
 }
 
+/** Whom the values of a release are kept for. */
+const recipients = ({ operator }: Scene) => operator.backup.filter((word) => word !== '--input');
+
 const openbaoTo = (version: string) => async (scene: Scene) => {
   await remember(scene, 'openbao');
-  const backup = scene.operator.backup.filter((word) => word !== '--input');
-  return [registry, `version=${version}`, 'reuse=true', ...backup];
+  return [registry, `version=${version}`, 'reuse=true', ...recipients(scene)];
 };
 
 const cassandraTo = (version: string) => async (scene: Scene) => {
@@ -91,10 +93,12 @@ const cassandraTo = (version: string) => async (scene: Scene) => {
   return [registry, `version=${version}`, 'reuse=true', 'acceptJobs=true', 'timeout=2m'];
 };
 
-const natsTo = (version: string) => async (scene: Scene) => {
-  await remember(scene, 'nats');
-  return [registry, `version=${version}`, 'reuse=true', 'acceptJobs=true', 'timeout=2m'];
-};
+const natsTo =
+  (version: string, ...more: string[]) =>
+  async (scene: Scene) => {
+    await remember(scene, 'nats');
+    return [registry, `version=${version}`, 'reuse=true', 'acceptJobs=true', 'timeout=2m', ...more];
+  };
 
 const ledger = 'schema_migrations.ess_api';
 
@@ -171,7 +175,8 @@ export const storeCases: readonly RunbookCase[] = [
       await expectDeployed('nats', 'nats-system', nats.patch);
       expect(await replaced(scene, 'nats')).toBe(3);
     },
-    failure: { what: 'a Job of the upgrade fails', prepare: natsTo(nats.brokenHook) },
+    // A rollback past a Job that ran is refused, as it is for every release whose chart migrates something.
+    failure: { what: 'the pods of the new version crash', prepare: natsTo(nats.unready, 'podTimeout=25s') },
     killed: true,
   },
 ];
