@@ -13,7 +13,8 @@ import { randomFrom } from './random.ts';
 
 const all = process.env.RUNBOOK_ALL_CASES === 'true';
 const only = process.env.RUNBOOK_ONLY?.split(',');
-const seed = Number(process.env.RUNBOOK_CASES_SEED ?? Date.now() % 1_000_000);
+/** The same every time unless told, so that a change is to blame for what it breaks. */
+const seed = Number(process.env.RUNBOOK_CASES_SEED ?? 1);
 const folder = path.resolve(import.meta.dirname, '../../../runbooks');
 /** How many of the failures and kills a usual test run draws. */
 const share = 3;
@@ -79,12 +80,10 @@ test('every shipped runbook has a case', () => {
   expect(cases.map(({ runbook }) => runbook).sort()).toEqual(shipped.sort());
 });
 
-/** What no other file covers, and one of those that take minutes. */
+/** What no other file covers and what takes no minutes. */
 function successes(): readonly RunbookCase[] {
   if (all || only !== undefined) return chosen();
-  const slow = cases.filter((given) => given.slow);
-  const one = slow[Math.floor(random() * slow.length)];
-  return cases.filter((given) => given === one || (given.slow === undefined && given.alsoIn === undefined));
+  return cases.filter((given) => given.slow === undefined && given.alsoIn === undefined);
 }
 
 describe('does what it says', () => {
