@@ -25,7 +25,11 @@ function score(name: string, { name: candidate, title }: FoundRunbook): number {
   const [own, told] = [words(candidate), words(title)];
   const best = (word: string, list: readonly string[]) =>
     Math.max(0, ...list.map((other) => likeness(word, other)));
-  return words(name).reduce((sum, word) => sum + 3 * best(word, own) + best(word, told), 0);
+  // What comes first says what is done, and that decides more about a procedure than what it is done to.
+  return words(name).reduce(
+    (sum, word, at) => sum + (at === 0 ? 2 : 1) * (3 * best(word, own) + best(word, told)),
+    0,
+  );
 }
 
 /** The runbook whose name or title is nearest to a name; undefined when there is none at all. */

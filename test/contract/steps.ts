@@ -63,7 +63,7 @@ function scenarioOf(type: string, world: StepWorld, name: string): Scenario {
 
 const onWorkloads = [...steps.values()].filter(
   (type): type is ChangeStepType<never, object> =>
-    type.effect === 'change' && type.type.startsWith('kubectl.') && !/exec|delete-pod/.test(type.type),
+    type.effect === 'change' && type.type.startsWith('kubectl.') && !/exec|delete-pod|secret/.test(type.type),
 );
 
 /** The same step types, the same answers, on the sandbox and on a real cluster. */

@@ -103,7 +103,7 @@ const rows: readonly Row[] = [
   ],
   [
     'undo: true for a step type that has no undo',
-    'steps:\n  - id: stop\n    uses: kube.restart\n    with: {kind: Deployment, name: a}\n    timeout: 5m\n    rollback: {«undo»: true, irreversible: no way}\n',
+    'steps:\n  - id: stop\n    uses: kube.restart\n    with: {kind: Deployment, name: a, namespace: b}\n    timeout: 5m\n    rollback: {«undo»: true, irreversible: no way}\n',
     'nothing-to-undo',
     '"undo: true" stands for the undo of kube.restart, which has none',
     'leave undo out: rollback: {irreversible: …}',
