@@ -11,7 +11,7 @@ describe('the command of the README', () => {
       /^09:01:\d\d {2}applied +restart\/rolling {2}Deployment nvcf\/nvcf-api generation 2/m,
     );
     expect(stderr).toMatch(/^09:01:\d\d {2}ok +restart\/stillHealthy /m);
-    expect(stderr).toMatch(/^09:01:\d\d {2}done +1 changed, 2 read, 1 skipped/m);
+    expect(stderr).toMatch(/^09:01:\d\d {2}done +1 changed, 2 read, 3 skipped/m);
     expect(stdout).toBe('pods: 1 of 1 ready, 0 restarts\n');
     expect(code).toBe(0);
   });
