@@ -136,7 +136,7 @@ export function helmStepsContract(name: string, setup: () => Promise<HelmWorld>)
     test('a backup of the values brings them back', async () => {
       const rig = await rigOf();
       const { sample, ctx } = rig;
-      await getValues.run({ ...sample.at, file: 'backup.yaml' }, ctx);
+      await getValues.run({ ...sample.at, file: 'backup.yaml', plain: true }, ctx);
       await rig.files.create('two.yaml', Buffer.from('replicaCount: 2\n'));
       await upgrade.run({ ...sample.at, ...sample.good, values: 'two.yaml' }, ctx);
       expect((await sample.workload()).replicas).toBe(2);
