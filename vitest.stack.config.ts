@@ -1,7 +1,16 @@
 import { configDefaults, defineConfig } from 'vitest/config';
 
 /** What a usual run has no time for; `npm run test:stack -- --all` has. */
-const long = ['cassandra', 'control-plane-backup', 'guide-checks', 'helm-days', 'nats', 'upgrade-openbao'];
+const long = [
+  'all-runbooks',
+  'cassandra',
+  'control-plane-backup',
+  'guide-checks',
+  'helm-days',
+  'key-crash',
+  'nats',
+  'upgrade-openbao',
+];
 
 // One file at a time: the tests share one cluster.
 export default defineConfig({
