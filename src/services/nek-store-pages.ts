@@ -87,10 +87,22 @@ async function* pages(asker: Asker, query: Query, signal: AbortSignal): AsyncGen
       asker.call(asker.what, signal, ({ client }: Connected) =>
         client.execute(query.cql, [...query.params], options),
       );
-    const result = asker.clock === undefined ? await ask() : await askPatiently(ask, asker.clock, signal);
+    const result =
+      asker.clock === undefined ? await askTwice(ask, signal) : await askPatiently(ask, asker.clock, signal);
     state = result.pageState ?? undefined;
     yield { rows: result.rows, done: state === undefined ? 1 : 0 };
   } while (state !== undefined);
+}
+
+/** A node that is shutting down says so to what it was asked last; the driver does not turn to another one by itself. */
+async function askTwice<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await ask();
+  } catch (cause) {
+    const elsewhere = cause instanceof NekStoreError && cause.reason === 'refused' && cause.retryable;
+    if (!elsewhere || signal.aborted) throw cause;
+    return ask();
+  }
 }
 
 async function askPatiently<T>(ask: () => Promise<T>, clock: Clock, signal: AbortSignal): Promise<T> {
