@@ -1,6 +1,7 @@
 import type { KubernetesReader } from './kubernetes.ts';
 import { type LedgerRow, type LedgerTarget, type LedgerWriter, ledgerKeyspace } from './ledger.ts';
 import type { Connected, Link } from './nek-store-link.ts';
+import { createLinks } from './nek-store-links.ts';
 
 export interface Ledger extends LedgerWriter {
   /** Ends the connections that rest. */
@@ -9,21 +10,15 @@ export interface Ledger extends LedgerWriter {
 
 /** The ledger over the same port-forwards and with the same driver as the namespace keys, with a role of its own. */
 export function createLedger(kubernetes: Pick<KubernetesReader, 'list' | 'portForward'>): Ledger {
-  const links: { readonly target: LedgerTarget; readonly link: Link }[] = [];
+  const links = createLinks(kubernetes);
 
   async function linked<T>(
     target: LedgerTarget,
     signal: AbortSignal,
     use: (link: Link, driver: typeof import('./ledger-statements.ts')) => Promise<T>,
   ): Promise<T> {
-    const [{ createLink }, driver] = await Promise.all([
-      import('./nek-store-link.ts'),
-      import('./ledger-statements.ts'),
-    ]);
-    const known = links.find((each) => isSame(each.target, target))?.link;
-    const link = known ?? createLink(kubernetes, { ...target, keyspace: ledgerKeyspace });
-    if (known === undefined) links.push({ target, link });
-    await link.join(signal);
+    const driver = await import('./ledger-statements.ts');
+    const link = await links.join({ ...target, keyspace: ledgerKeyspace }, signal);
     try {
       return await use(link, driver);
     } finally {
@@ -54,24 +49,10 @@ export function createLedger(kubernetes: Pick<KubernetesReader, 'list' | 'portFo
           ({ client }) => writeMark(client, mark),
         ),
       ),
-    close: () => {
-      for (const { link } of links.splice(0)) link.end();
-    },
+    close: links.close,
   };
 }
 
 function sorted(rows: readonly LedgerRow[]): readonly LedgerRow[] {
   return [...rows].sort((a, b) => a.version - b.version);
-}
-
-function isSame(left: LedgerTarget, right: LedgerTarget): boolean {
-  return (
-    left.namespace === right.namespace &&
-    left.selector === right.selector &&
-    left.datacenter === right.datacenter &&
-    left.tls?.serverName === right.tls?.serverName &&
-    left.tls?.ca === right.tls?.ca &&
-    left.username.equals(right.username) &&
-    left.password.equals(right.password)
-  );
 }

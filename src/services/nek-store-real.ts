@@ -1,7 +1,7 @@
 import type { Clock } from './clock.ts';
 import type { KubernetesReader } from './kubernetes.ts';
-import { NekStoreError, type NekStoreTarget, type NekStoreWriter } from './nek-store.ts';
-import type { Link } from './nek-store-link.ts';
+import { NekStoreError, type NekStoreWriter } from './nek-store.ts';
+import { createLinks } from './nek-store-links.ts';
 
 export interface NekStore extends NekStoreWriter {
   /** Ends every connection. Sessions are of no use afterwards. */
@@ -16,13 +16,10 @@ export function createNekStore(
   kubernetes: Pick<KubernetesReader, 'list' | 'portForward'>,
   clock: Clock,
 ): NekStore {
-  const links: { readonly target: NekStoreTarget; readonly link: Link }[] = [];
+  const links = createLinks(kubernetes);
   return {
     open: async (target, signal) => {
-      const [{ createLink }, { createSession, isName }] = await Promise.all([
-        import('./nek-store-link.ts'),
-        import('./nek-store-session.ts'),
-      ]);
+      const { createSession, isName } = await import('./nek-store-session.ts');
       if (!isName(target.keyspace)) {
         throw new NekStoreError(
           `Cannot open a session: ${JSON.stringify(target.keyspace)} is no name of a keyspace.`,
@@ -33,27 +30,9 @@ export function createNekStore(
           },
         );
       }
-      const known = links.find((each) => isSame(each.target, target));
-      const link = known?.link ?? createLink(kubernetes, target);
-      if (known === undefined) links.push({ target, link });
-      await link.join(signal);
+      const link = await links.join(target, signal);
       return createSession(link, target, clock);
     },
-    close: () => {
-      for (const { link } of links.splice(0)) link.end();
-    },
+    close: links.close,
   };
-}
-
-/** Statements name their keyspace, so that it does not matter here. */
-function isSame(left: NekStoreTarget, right: NekStoreTarget): boolean {
-  return (
-    left.namespace === right.namespace &&
-    left.selector === right.selector &&
-    left.datacenter === right.datacenter &&
-    left.tls?.serverName === right.tls?.serverName &&
-    left.tls?.ca === right.tls?.ca &&
-    left.username.equals(right.username) &&
-    left.password.equals(right.password)
-  );
 }
