@@ -1,7 +1,8 @@
 import type { Access, ReadContext, Resource } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
-import type { ExecRequest, ExecResult, KubernetesObject } from '../../services/kubernetes.ts';
+import type { ExecRequest, ExecResult } from '../../services/kubernetes.ts';
 import { KubernetesError, kinds } from '../../services/kubernetes.ts';
+import { call } from '../kubectl/errors.ts';
 import { nodetoolProblem } from './nodetool-output.ts';
 
 export interface CassandraTarget {
@@ -73,17 +74,9 @@ export async function cassandraPods(
   if (problem !== undefined)
     throw new StepError('invalid-target', problem.message, { outcome: 'not-applied' });
   const { namespace, selector } = target;
-  let found: readonly KubernetesObject[];
-  try {
-    found = await ctx.services.kubernetes.list(kinds.pods, { namespace, labelSelector: selector });
-  } catch (error) {
-    if (!(error instanceof KubernetesError)) throw error;
-    throw new StepError(
-      error.status === 403 ? 'forbidden' : error.status === 401 ? 'unauthorized' : 'unreachable',
-      `Could not list the Cassandra pods in ${namespace}: ${error.message}`,
-      { outcome: 'not-applied', retryable: error.retryable, cause: error },
-    );
-  }
+  const found = await call({ verb: 'list', what: `the Cassandra pods in ${namespace}` }, () =>
+    ctx.services.kubernetes.list(kinds.pods, { namespace, labelSelector: selector }),
+  );
   // The chart's Jobs may carry the labels of the database.
   const pods = found.filter(({ metadata }) => !metadata.ownerReferences?.some(({ kind }) => kind === 'Job'));
   if (pods.length === 0)
