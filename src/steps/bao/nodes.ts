@@ -1,9 +1,9 @@
 import type { ReadContext, Resource } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
-import type { KubernetesObject } from '../../services/kubernetes.ts';
 import { KubernetesError, kinds } from '../../services/kubernetes.ts';
 import type { OpenBaoNode, OpenBaoPod } from '../../services/openbao.ts';
 import { OpenBaoError } from '../../services/openbao.ts';
+import { call } from '../kubectl/errors.ts';
 
 // A pod that takes longer to say whether it is sealed is as good as unreachable.
 const patience = 10_000;
@@ -57,17 +57,9 @@ async function serverPods(
   ctx: ReadContext,
   { namespace, selector }: BaoTarget,
 ): Promise<readonly OpenBaoPod[]> {
-  let found: readonly KubernetesObject[];
-  try {
-    found = await ctx.services.kubernetes.list(kinds.pods, { namespace, labelSelector: selector });
-  } catch (error) {
-    if (!(error instanceof KubernetesError)) throw error;
-    throw new StepError(
-      error.status === 403 ? 'forbidden' : error.status === 401 ? 'unauthorized' : 'unreachable',
-      `Could not list the OpenBao pods in ${namespace}: ${error.message}`,
-      { outcome: 'not-applied', retryable: error.retryable, cause: error },
-    );
-  }
+  const found = await call({ verb: 'list', what: `the OpenBao pods in ${namespace}` }, () =>
+    ctx.services.kubernetes.list(kinds.pods, { namespace, labelSelector: selector }),
+  );
   if (found.length === 0)
     throw new StepError('no-match', `No pods match '${selector}' in namespace ${namespace}.`, {
       outcome: 'not-applied',
