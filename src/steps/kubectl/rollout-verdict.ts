@@ -1,5 +1,6 @@
 import type { KubernetesObject } from '../../services/kubernetes.ts';
 import { annotation, condition, countAt, isOwnedBy, isReady, listAt, textAt } from './fields.ts';
+import { unproven } from './pod-proof.ts';
 import type { PodTrouble } from './pod-trouble.ts';
 import { podTrouble } from './pod-trouble.ts';
 
@@ -71,7 +72,8 @@ export function judgeRollout(sight: RolloutSight, goal: RolloutGoal): RolloutVer
   if (countAt(workload.status, 'observedGeneration') < goal.generation)
     return { state: 'progressing', text: 'waiting until its controller has seen the change' };
   const gap = missingPods(workload, sight, goal);
-  if (gap === undefined) return { state: 'complete', text: summary(workload) };
+  if (gap === undefined)
+    return yetUnproven(sight, workload, goal) ?? { state: 'complete', text: summary(workload) };
   if (goal.sizeOnly !== true && workload.kind === 'Deployment' && workload.spec?.paused === true)
     return failed('paused', `it is paused, with ${gap}`);
   if (
@@ -171,6 +173,21 @@ function missingPods(workload: KubernetesObject, sight: RolloutSight, goal: Roll
   return undefined;
 }
 
+function yetUnproven(
+  sight: RolloutSight,
+  workload: KubernetesObject,
+  goal: RolloutGoal,
+): RolloutVerdict | undefined {
+  if (goal.sizeOnly === true) return undefined;
+  const minReady = countAt(workload.spec, 'minReadySeconds');
+  for (const pod of newPods(sight, workload)) {
+    const doubt = unproven(pod, minReady);
+    if (doubt !== undefined && sight.standing(doubt.key) < doubt.lasting)
+      return { state: 'progressing', text: doubt.text };
+  }
+  return undefined;
+}
+
 function notReady(sight: RolloutSight, workload: KubernetesObject): string {
   const names = newPods(sight, workload)
     .filter((pod) => !isReady(pod))
@@ -218,7 +235,11 @@ function refusedPods(
 export function troublesOf(sight: Omit<RolloutSight, 'standing'>): readonly string[] {
   const pods = sight.pods.flatMap((pod) => {
     const trouble = podTrouble(pod);
-    return trouble === undefined ? [] : [`${pod.metadata.uid} ${trouble.code}`];
+    const doubt = unproven(pod, countAt(sight.workload?.spec, 'minReadySeconds'));
+    return [
+      ...(trouble === undefined ? [] : [`${pod.metadata.uid} ${trouble.code}`]),
+      ...(doubt === undefined ? [] : [doubt.key]),
+    ];
   });
   const refused = textAt(condition(sight.workload, 'ReplicaFailure'), 'status') === 'True';
   return refused || sight.refusals.length > 0 ? [...pods, 'refused'] : pods;

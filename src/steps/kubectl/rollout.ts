@@ -26,7 +26,7 @@ export interface RolloutOutputs {
 type Seen = Omit<RolloutSight, 'standing'>;
 
 // Only for what has to stand for a while and for refused pods; completion is noticed by watch.
-const tick = 5000;
+const tick = 2000;
 
 export function goalOf(workload: KubernetesObject, operation?: string): RolloutGoal {
   const { uid, generation = 0 } = workload.metadata;

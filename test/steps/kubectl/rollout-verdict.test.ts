@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import type { JsonObject } from '../../../src/engine/json.ts';
+import type { KubernetesObject } from '../../../src/services/kubernetes.ts';
 import type { RolloutGoal, RolloutSight } from '../../../src/steps/kubectl/rollout-verdict.ts';
 import { judgeRollout } from '../../../src/steps/kubectl/rollout-verdict.ts';
 import {
@@ -12,6 +14,16 @@ import {
   sight,
   waiting,
 } from '../../fakes/rollout-sights.ts';
+
+const ended = (exitCode: number): JsonObject => ({ terminated: { exitCode } });
+const probed: JsonObject = { name: 'main', readinessProbe: { httpGet: { path: '/', port: 80 } } };
+
+/** A ready pod whose one container says this of itself. */
+function ready(container: JsonObject, spec = probed, revision = 'new'): KubernetesObject {
+  const status = { name: 'main', ready: true, restartCount: 0, state: { running: {} }, ...container };
+  const conditions = [{ type: 'Ready', status: 'True' }];
+  return { ...pod({ conditions, containerStatuses: [status] }, revision), spec: { containers: [spec] } };
+}
 
 const cases: readonly (readonly [string, Partial<RolloutSight>, Partial<RolloutGoal>, string, string])[] = [
   ['every pod updated and available', { workload: deployment(done) }, {}, 'complete', '3 of 3'],
@@ -117,6 +129,51 @@ const cases: readonly (readonly [string, Partial<RolloutSight>, Partial<RolloutG
     {},
     'crash-loop',
     'OOMKilled (exit code 137)',
+  ],
+  [
+    'ready for the moment that a crashing container runs',
+    { workload: deployment(done), pods: [ready({ restartCount: 1, lastState: ended(3) })] },
+    {},
+    'progressing',
+    'container main of pod api-new-1 was restarted after it ended badly',
+  ],
+  [
+    'ready for long after a crash',
+    { workload: deployment(done), pods: [ready({ restartCount: 1, lastState: ended(3) })], ...long },
+    {},
+    'complete',
+    '',
+  ],
+  [
+    'restarted after a good end',
+    { workload: deployment(done), pods: [ready({ restartCount: 1, lastState: ended(0) }, probed)] },
+    {},
+    'complete',
+    '',
+  ],
+  [
+    'just started, and nothing probes it',
+    { workload: deployment(done), pods: [ready({}, { name: 'main' })] },
+    {},
+    'progressing',
+    'nothing probes container main of pod api-new-1',
+  ],
+  [
+    'nothing probes it, but the workload itself waits',
+    {
+      workload: deployment(done, { spec: { minReadySeconds: 2 } }),
+      pods: [ready({}, { name: 'main' })],
+    },
+    {},
+    'complete',
+    '',
+  ],
+  [
+    'an old pod that came back from a crash does not count',
+    { workload: deployment(done), pods: [ready({ restartCount: 1, lastState: ended(3) }, probed, 'old')] },
+    {},
+    'complete',
+    '',
   ],
   [
     'crash loop of an old pod does not count',

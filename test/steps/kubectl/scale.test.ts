@@ -74,8 +74,8 @@ describe('run', () => {
   test('never takes a StatefulSet to zero that nobody confirmed', async () => {
     const { ctx, cluster } = ready({ kind: 'StatefulSet', name: 'nats', replicas: 3 });
     const nats = { kind: 'StatefulSet', name: 'nats', namespace: 'nvcf', replicas: 0 } as const;
-    for (const refused of [scale.run(nats, ctx), scale.capture(nats, ctx), scale.predict(nats, ctx)])
-      await expect(refused).rejects.toMatchObject({ code: 'outage-refused', outcome: 'not-applied' });
+    for (const ask of [scale.run, scale.capture, scale.predict])
+      await expect(ask(nats, ctx)).rejects.toMatchObject({ code: 'outage-refused', outcome: 'not-applied' });
     expect(cluster.writes).toEqual([]);
     expect(await scale.run({ ...nats, allowOutage: true }, ctx)).toMatchObject({ replicas: 0 });
   });

@@ -151,8 +151,8 @@ describe('a backup', () => {
   test('never takes the place of another file', async () => {
     const { ctx, given } = await settled();
     await ctx.services.files.create('mek.age', Buffer.from('something else'));
-    for (const ask of [backup.predict(given(encrypted), ctx), backup.capture(given(encrypted), ctx)])
-      await expect(ask).rejects.toMatchObject({
+    for (const ask of [backup.predict, backup.capture])
+      await expect(ask(given(encrypted), ctx)).rejects.toMatchObject({
         code: 'backup-exists',
         message: expect.stringContaining('mek.age'),
         hint: expect.stringMatching(/./),
