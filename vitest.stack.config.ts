@@ -1,4 +1,5 @@
 import { configDefaults, defineConfig } from 'vitest/config';
+import { failuresAtOnce } from './test/stack/failures-at-once.ts';
 
 /** What a usual run has no time for; `npm run test:stack -- --all` has. */
 const long = [
@@ -24,6 +25,7 @@ export default defineConfig({
         : long.map((name) => `test/stack/e2e/${name}.test.ts`)),
     ],
     fileParallelism: false,
+    reporters: ['default', failuresAtOnce],
     testTimeout: 600_000,
     hookTimeout: 900_000,
   },
