@@ -58,7 +58,8 @@ describe('a rollout that cannot end well is named for what it is, and rolled bac
   const troubles = [
     {
       name: 'crash-loop',
-      change: patchContainer({ command: ['/bin/sh', '-c', `echo '${last}'; exit 3`] }),
+      // Without a probe such a container is called ready for the moment that it runs.
+      change: patchContainer({ command: ['/bin/sh', '-c', `echo '${last}'; exit 3`], readinessProbe: null }),
       says: ['crash', 'main', last],
     },
     {

@@ -43,7 +43,13 @@ export async function createWorkload(
           automountServiceAccountToken: false,
           enableServiceLinks: false,
           terminationGracePeriodSeconds: 1,
-          containers: [{ ...waitingContainer('main', image), env: [{ name: 'COLOR', value: 'blue' }] }],
+          containers: [
+            {
+              ...waitingContainer('main', image),
+              env: [{ name: 'COLOR', value: 'blue' }],
+              readinessProbe: { exec: { command: ['/bin/true'] }, periodSeconds: 1 },
+            },
+          ],
         },
       },
     },
