@@ -8,7 +8,6 @@ const long = [
   'control-plane-backup',
   'guide-checks',
   'helm-days',
-  'key-crash',
   'nats',
   'upgrade-openbao',
 ];

@@ -99,7 +99,7 @@ interface Case {
 const rotation = [
   ...['exec', 'mek-rotation', '--yes', '--output', 'json', '--input', 'rowsPerSecond=40'],
   // The doubles of ESS look every few seconds.
-  ...['--input', 'reloadWithin=10s'],
+  ...['--input', 'reloadWithin=5s'],
 ];
 
 /** The run with its one fault; how it ended first. */

@@ -123,7 +123,7 @@ export const keyCases: readonly RunbookCase[] = [
   },
   {
     runbook: 'mek-rotation',
-    prepare: (scene) => [...backupInputs(scene), 'reloadWithin=10s'],
+    prepare: (scene) => [...backupInputs(scene), 'reloadWithin=5s'],
     done: expectAllUnder,
     failure: withoutQuorum('reencrypt', { changed: onlyKeysAdded }),
     killed: true,
