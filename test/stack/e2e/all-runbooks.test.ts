@@ -8,7 +8,7 @@ import { ensureUp, reset, rootToken } from '../control.ts';
 import type { RunbookCase } from './battery/case.ts';
 import { cases } from './battery/cases/index.ts';
 import { failAndRollBack, killAndResume, type Stage, succeed, type Told } from './battery/perform.ts';
-import { type Row, tableOf } from './battery/table.ts';
+import { lineOf, type Row, tableOf } from './battery/table.ts';
 import { randomFrom } from './random.ts';
 
 const all = process.env.RUNBOOK_ALL_CASES === 'true';
@@ -57,8 +57,11 @@ function drawn(from: readonly RunbookCase[]): readonly RunbookCase[] {
 
 async function record(given: RunbookCase, way: Row['path'], work: () => Promise<Told>): Promise<void> {
   const begun = performance.now();
-  const row = (outcome: string) =>
-    rows.push({ runbook: given.runbook, path: way, outcome, seconds: (performance.now() - begun) / 1000 });
+  const row = (outcome: string) => {
+    const told = { runbook: given.runbook, path: way, outcome, seconds: (performance.now() - begun) / 1000 };
+    rows.push(told);
+    process.stderr.write(`${lineOf(told)}\n`);
+  };
   try {
     row((await work()).outcome);
   } catch (error) {

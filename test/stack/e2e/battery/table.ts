@@ -6,6 +6,10 @@ export interface Row {
   readonly seconds: number;
 }
 
+export function lineOf({ runbook, path, outcome, seconds }: Row, width = 26): string {
+  return `${runbook.padEnd(width)}  ${path.padEnd(7)}  ${seconds.toFixed(1).padStart(6)} s  ${outcome}`;
+}
+
 /** Runbook, what happened, how long it took; one line each, by name. */
 export function tableOf(rows: readonly Row[]): string {
   const order = ['success', 'failure', 'kill'];
@@ -14,10 +18,7 @@ export function tableOf(rows: readonly Row[]): string {
       one.runbook.localeCompare(other.runbook) || order.indexOf(one.path) - order.indexOf(other.path),
   );
   const width = Math.max(...rows.map(({ runbook }) => runbook.length), 7);
-  const lines = sorted.map(
-    ({ runbook, path, outcome, seconds }) =>
-      `${runbook.padEnd(width)}  ${path.padEnd(7)}  ${seconds.toFixed(1).padStart(6)} s  ${outcome}`,
-  );
+  const lines = sorted.map((row) => lineOf(row, width));
   const total = rows.reduce((sum, { seconds }) => sum + seconds, 0);
   return [...lines, `${rows.length} runs, ${Math.round(total)} s`].join('\n');
 }
