@@ -10,7 +10,7 @@ import { servicesOption } from './inventory-file.ts';
 import { inputOptions } from './plan.ts';
 import { stageOf } from './rehearsal-stage.ts';
 import { stateOption } from './run-store.ts';
-import { sandboxOptions, textOption } from './world.ts';
+import { clusterOptions, sandboxOptions, textOption } from './world.ts';
 
 /** At a terminal one line that changes; elsewhere a line for each rehearsal. */
 function progress({ streams }: Environment) {
@@ -73,7 +73,12 @@ export const rehearse: Command = {
       choices: ['human', 'json'],
       default: 'human',
     },
-    ...sandboxOptions.filter(({ flags }) => /^--(seed|world)/.test(flags)),
+    {
+      flags: '--from-cluster',
+      description: 'begin with the objects of a cluster, which is read and not changed; no Secret is read',
+    },
+    ...clusterOptions.filter(({ flags }) => /^--(context|kubeconfig)/.test(flags)),
+    ...sandboxOptions.filter(({ flags }) => /^--(sandbox|seed|world)/.test(flags)),
     servicesOption,
     stateOption,
   ],
@@ -81,12 +86,17 @@ export const rehearse: Command = {
 before and after its effect, and by an answer that is lost. Each time the run is rolled back to the end, and every field of the simulated
 control plane is compared with what it was. No cluster is touched; inputs that are missing come from the sandbox.
 
+With --from-cluster the sandbox begins with the workloads, their revisions, ConfigMaps, Services, ServiceAccounts, Jobs, disruption budgets,
+autoscalers, namespaces and nodes of your cluster. That is read once and never changed. Secrets are not read at all, and values that look
+secret are replaced before anything is written. What OpenBao, Cassandra, NATS and Helm hold stays simulated; the result says what is what.
+
 Exit code 0: everything that is not declared irreversible is brought back. 1: something is not; the step is named. 4: the runbook does not
-come to its end on the sandbox even undisturbed.
+come to its end on the sandbox even undisturbed, or the cluster cannot be read.
 
 Examples:
   runbook rehearse scale-service --input service=nvcf-api --input replicas=3
   runbook rehearse mek-rotation --output json
+  runbook rehearse restart-service --input service=nvcf-api --from-cluster --context prod
 `,
   run: ([file = ''], options, environment) => run(file, options, environment),
 };

@@ -64,6 +64,8 @@ export interface World {
   /** By namespace. */
   readonly nats: Map<string, NatsCluster>;
   readonly cassandra: CassandraState;
+  /** Containers of workloads that came from another cluster, by `playedKey`. */
+  readonly played: Set<string>;
   /** Services that hold master keys, by the UID of their pod. */
   readonly consumers: Map<string, Consumer>;
   /** Version of the MEK document that the services have been told of. */

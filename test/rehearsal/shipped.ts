@@ -18,7 +18,7 @@ import { given, inItsWorld } from '../contract/shipped.ts';
 const root = path.dirname(path.dirname(import.meta.dirname));
 
 /** The program's surroundings in a folder of its own; what it says is kept. */
-function surroundings(folder: string): Environment & { readonly said: string[] } {
+export function surroundings(folder: string): Environment & { readonly said: string[] } {
   const redactor = createRedactor();
   const said: string[] = [];
   const sink = { destroyed: false, write: (text: string) => void said.push(text) };
