@@ -48,6 +48,7 @@ export function buildWorld(seed: number, options: WorldOptions): World {
     baoSkew: 0,
     nats: new Map(),
     cassandra: createCassandra(options.neks ?? { namespaces: 40, each: 50 }),
+    live: options.live,
     played: new Set(),
     consumers: new Map(),
     documentSeen: 0,
@@ -65,7 +66,6 @@ export function buildWorld(seed: number, options: WorldOptions): World {
     nvcaOperator: options.nvcaOperator ?? true,
     essReplicas: options.essReplicas ?? 1,
     earlierKeys: options.earlierKeys ?? 0,
-    live: options.live,
   });
   if (options.load !== undefined) startLoad(world, options.load);
   return world;

@@ -26,16 +26,14 @@ async function cluster(change = changeCluster): Promise<SandboxApiServer> {
 }
 
 /** The stage of a rehearsal that begins as the cluster of this server is. */
-async function stageFrom(server: SandboxApiServer, more: Options = {}): Promise<Stage> {
+async function stageFrom(
+  server: SandboxApiServer,
+  [name, ...input]: readonly string[] = ['scale-service', 'service=nvcf-api', 'replicas=3'],
+): Promise<Stage> {
   const folder = mkdtempSync(path.join(tmpdir(), 'runbook-live-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const options = {
-    input: ['service=nvcf-api', 'replicas=3'],
-    fromCluster: true,
-    kubeconfig: server.kubeconfig,
-    ...more,
-  };
-  return await stageOf('scale-service', options, surroundings(folder), folder);
+  const options: Options = { input, fromCluster: true, kubeconfig: server.kubeconfig };
+  return await stageOf(name ?? '', options, surroundings(folder), folder);
 }
 
 function worldOf({ from, seed }: Stage): Sandbox {
@@ -143,4 +141,17 @@ test('a rollback brings back the five replicas of the cluster, and the result sa
   expect(text).toMatch(/^ {2}\d+ values that look secret/m);
   expect(text).toMatch(/^ {2}Secrets: none was read/m);
   expect(text).toMatch(/^ {2}1, no service of the inventory.*: Deployment nvcf\/somebodys-own$/m);
+});
+
+test.each([
+  [['spot-upgrade', 'service=nvcf-api', 'version=1.25.2', 'reuse=true'], 'upgrade'],
+  [['rollback-release', 'service=nvcf-api'], 'rollback'],
+])('%j changes the workload of the cluster, and brings it back', async (asked, changed) => {
+  const stage = await stageFrom(await cluster(), asked);
+  const rehearsal = await rehearse(stage, {
+    wanted: ({ id }, way) => id === changed && way === 'crash-after',
+  });
+  const rows = rehearsal.rows.map(({ verdict, struck, unrestored }) => ({ verdict, struck, unrestored }));
+  const verdict = expect.stringMatching(/^(restored|kept)$/);
+  expect(rows).toEqual(Array(2).fill({ verdict, struck: true, unrestored: [] }));
 });

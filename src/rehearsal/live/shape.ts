@@ -120,7 +120,7 @@ function simulated({ refused }: LiveRead, own: readonly string[]): readonly stri
     'Pods, how long they take, and whether they become ready: of a container only its server is simulated, not its image or command, and what webhooks add to pods is not there.',
     'Secrets: none was read, neither names nor values; the sandbox has its own.',
     'What OpenBao, Cassandra and NATS hold: master keys, namespace keys, migrations, streams.',
-    'Helm releases, their history and values: Helm keeps them in Secrets.',
+    'Helm releases, their history and values, which Helm keeps in Secrets: what runs is taken for what was installed, and another version of a chart is the same with another image.',
     'Everything that is not counted above: other kinds, other namespaces.',
     ...own.map(
       (name) =>

@@ -97,11 +97,10 @@ export function seedCluster(
     readonly nvcaOperator: boolean;
     readonly essReplicas: number;
     readonly earlierKeys: number;
-    readonly live: LiveShape | undefined;
   },
 ): void {
-  const { live = NOTHING } = given;
-  const usual = given.live === undefined;
+  const { live = NOTHING } = world;
+  const usual = world.live === undefined;
   const seeded = seededServices(given);
   const services = seeded.filter(({ namespace, name }) => usual || live.own.includes(`${namespace}/${name}`));
   const create = (manifest: Fields) => createObject(world, manifest, { dryRun: false, manager: 'helm' });
