@@ -5,7 +5,7 @@ import { type Load, startLoad } from './load.ts';
 import { createCassandra } from './nek-store/state.ts';
 import { Random } from './random.ts';
 import { AGE, seedCluster } from './seed/cluster.ts';
-import type { LiveShape } from './seed/live.ts';
+import type { LiveShape } from './seed/shape.ts';
 import { Store } from './store.ts';
 import { Timeline } from './timeline.ts';
 import type { World } from './world.ts';

@@ -25,7 +25,7 @@ import { sandboxNekStore } from './nek-store/service.ts';
 import { sandboxOpenBao } from './openbao/service.ts';
 import { heldProcess, sandboxProcess } from './programs.ts';
 import type { SandboxScript } from './script.ts';
-import type { LiveShape } from './seed/live.ts';
+import type { LiveShape } from './seed/shape.ts';
 import type { Denial } from './world.ts';
 
 export interface SandboxOptions {

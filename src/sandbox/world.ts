@@ -5,7 +5,7 @@ import type { CassandraState } from './nek-store/state.ts';
 import type { BaoCluster } from './openbao/state.ts';
 import type { Owners } from './ownership.ts';
 import type { Random } from './random.ts';
-import type { LiveShape } from './seed/live.ts';
+import type { LiveShape } from './seed/shape.ts';
 import type { Store } from './store.ts';
 import type { Timeline } from './timeline.ts';
 

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import type { JsonObject } from '../../engine/json.ts';
 import { superuser } from '../mek/seed.ts';
 import { type Fields, isFields } from '../patch.ts';
-import type { LiveShape } from '../seed/live.ts';
 import { networkServices, workload } from '../seed/manifests.ts';
 import { pinnedVersion } from '../seed/pins.ts';
 import { type SeededService, seededServices } from '../seed/services.ts';
+import type { LiveShape } from '../seed/shape.ts';
 import { type ChartHook, chartHooks } from './hooks.ts';
 import { likenessOf } from './likeness.ts';
 

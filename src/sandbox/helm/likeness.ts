@@ -1,6 +1,6 @@
 import { type Fields, isFields } from '../patch.ts';
-import type { LiveShape } from '../seed/live.ts';
 import type { SeededService } from '../seed/services.ts';
+import type { LiveShape } from '../seed/shape.ts';
 
 function placeOf(object: Fields): string {
   const { namespace, name } = object.metadata as { readonly namespace?: string; readonly name: string };

@@ -3,7 +3,7 @@ import { consumerStarted } from '../consumers/life.ts';
 import { recordEvent } from '../events.ts';
 import { migrationsStarted } from '../mek/migrations-job.ts';
 import type { Container, Pod } from '../objects.ts';
-import { asPlayed, playedKey } from '../seed/live.ts';
+import { asPlayed, playedKey } from '../seed/shape.ts';
 import type { World } from '../world.ts';
 import { appOf } from './apps.ts';
 import { syncPod } from './pod-status.ts';

@@ -9,10 +9,11 @@ import { type Pod, timestamp } from '../objects.ts';
 import type { Fields } from '../patch.ts';
 import type { World } from '../world.ts';
 import { seedCertificate } from './certificate.ts';
-import { type LiveShape, namespacesOf, objectsOfKind, seedLive } from './live.ts';
+import { seedLive } from './live.ts';
 import { networkServices, workload } from './manifests.ts';
 import { seedPullSecret } from './pull-secret.ts';
 import { seededServices } from './services.ts';
+import { type LiveShape, namespacesOf, objectsOfKind } from './shape.ts';
 
 /** How old the seeded world is when a run begins, in milliseconds: one day. */
 export const AGE = 86_400_000;
