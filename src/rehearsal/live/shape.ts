@@ -1,6 +1,6 @@
 import type { Json, JsonObject } from '../../engine/json.ts';
-import type { LiveShape } from '../../sandbox/seed/shape.ts';
 import { seededServices } from '../../sandbox/seed/services.ts';
+import type { LiveShape } from '../../sandbox/seed/shape.ts';
 import type { KubernetesObject } from '../../services/kubernetes.ts';
 import { resolveService, type ServiceEntry } from '../../services/service-directory.ts';
 import { createHider, type SecretRule } from './hide.ts';
