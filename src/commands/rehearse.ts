@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { liveText } from '../output/rehearsal-live-text.ts';
 import { rehearsalJson, rehearsalText, rowText } from '../output/rehearsal-text.ts';
+import type { LiveReport } from '../rehearsal/live/report.ts';
 import { isSound, type RehearsalRow } from '../rehearsal/rehearsal.ts';
 import { CannotRehearseError, rehearse as rehearseStage } from '../rehearsal/rehearse.ts';
 import { type Command, CommandError, type Environment, type Options } from './command.ts';
@@ -30,8 +32,10 @@ async function run(name: string, options: Options, environment: Environment): Pr
   const stop = new AbortController();
   const shown = progress(environment);
   let unsubscribe: () => void = () => undefined;
+  let live: LiveReport | undefined;
   try {
     const stage = await stageOf(name, options, environment, folder);
+    live = stage.live;
     unsubscribe = environment.onSignal(() => stop.abort());
     const rehearsal = await rehearseStage(stage, { signal: stop.signal, onRow: shown.row });
     shown.end();
@@ -49,10 +53,14 @@ async function run(name: string, options: Options, environment: Environment): Pr
   } catch (error) {
     shown.end();
     if (!(error instanceof CannotRehearseError)) throw error;
+    // Why it does not may lie in what is otherwise here than in the cluster.
+    if (live !== undefined) environment.streams.info(`${liveText(live, 120)}\n`);
     throw new CommandError(
       exitCodes.preconditionFailed,
       `${name} does not come to its end on the sandbox even when nothing disturbs it, so there is nothing to rehearse: ${error.message}`,
-      'give other inputs with --input, or begin with --world in a world in which it has something to do',
+      live === undefined
+        ? 'give other inputs with --input, or begin with --world in a world in which it has something to do'
+        : `give other inputs with --input; 'runbook plan ${name}' asks the cluster itself, and without --from-cluster the sandbox begins as the charts install it`,
     );
   } finally {
     unsubscribe();

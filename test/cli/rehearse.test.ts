@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { kinds } from '../../src/services/kubernetes.ts';
 import { startSandboxApiServer } from '../fakes/sandbox-apiserver.ts';
 import { canaries, changeCluster } from '../rehearsal/live-world.ts';
 import { createRig } from './rig.ts';
@@ -68,6 +69,20 @@ test('begins as the cluster of a kubeconfig is, which is only read, and says wha
   for (const text of Object.values(canaries)) expect(`${stdout}${stderr}`).not.toContain(text);
   expect(cluster.requests.filter(({ method }) => method !== 'GET')).toEqual([]);
   expect(readdirSync(rig.folder)).toEqual([]);
+});
+
+test('a run that comes to no end there is told with what the sandbox could not bring up', async () => {
+  await using cluster = await startSandboxApiServer();
+  const container = { name: 'helm-nvcf-api', image: 'nvcf/api:does-not-exist' };
+  const body = { spec: { template: { spec: { containers: [container] } } } };
+  const api = { kind: kinds.deployments, namespace: 'nvcf', name: 'nvcf-api' };
+  await cluster.inside.patch(api, { type: 'strategic', body });
+  const args = ['rehearse', 'restart-service', '--input', 'service=nvcf-api', '--from-cluster'];
+  const { code, stdout, stderr } = await createRig().run(args, { env: { KUBECONFIG: cluster.kubeconfig } });
+  expect(stdout).toBe('');
+  expect(stderr).toMatch(/^Not ready in the sandbox.*\n {2}Pod nvcf\/nvcf-api-/m);
+  expect(stderr).toContain("'runbook plan restart-service' asks the cluster itself");
+  expect(code).toBe(4);
 });
 
 test('--from-cluster goes with no other world, and says so', async () => {

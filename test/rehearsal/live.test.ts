@@ -67,6 +67,9 @@ test('revisions come along with their numbers, the newest in use, and none is ma
         metadata.annotations?.['deployment.kubernetes.io/revision'],
         spec?.replicas,
       ]);
+  const ofSets = async (from: Pick<SandboxApiServer['inside'], 'list'>) =>
+    (await from.list(kinds.controllerRevisions, {})).map(({ metadata }) => metadata.name);
+  expect(await ofSets(services.kubernetes)).toEqual(await ofSets(server.inside));
   const live = await revisions(server.inside);
   expect(live).toHaveLength(3);
   expect(await revisions(services.kubernetes)).toEqual(live);

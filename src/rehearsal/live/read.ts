@@ -16,11 +16,11 @@ export interface LiveRead {
   readonly identity: ClusterIdentity;
   readonly namespaces: readonly string[];
   readonly objects: readonly KubernetesObject[];
-  /** Kinds that were not read and can be done without, with what the API server said. */
+  /** Kinds that may not be read and can be done without, with what the API server said. */
   readonly refused: readonly { readonly kind: string; readonly why: string }[];
 }
 
-/** The cluster cannot be read. One line for each call that failed. */
+/** The cluster cannot be read. One line for each kind that cannot be listed. */
 export class LiveReadError extends Error {
   readonly hint: string;
 
@@ -84,14 +84,33 @@ function resourceOf({ group, plural }: Kind): string {
   return group === '' ? plural : `${plural}.${group}`;
 }
 
+/** Calls that failed for one reason, by what was to be listed. */
+function grouped(failed: readonly Failed[]): readonly (readonly [Failed, ...Failed[]])[] {
+  const groups = new Map<string, [Failed, ...Failed[]]>();
+  for (const each of failed) {
+    const key = `${resourceOf(each.kind)} ${each.error.status} ${each.error.reason}`;
+    const known = groups.get(key);
+    if (known === undefined) groups.set(key, [each]);
+    else known.push(each);
+  }
+  return [...groups.values()];
+}
+
+function namespacesIn(failed: readonly Failed[]): string {
+  return failed.flatMap(({ namespace }) => namespace ?? []).join(', ');
+}
+
 function hintFor(failed: readonly Failed[]): string {
   const missing = failed.filter(({ error }) => error.status === 403);
   if (missing.length === 0) return 'nothing was rehearsed; when the cluster answers, do it again';
-  const byNamespace = new Map<string, string[]>();
-  for (const { kind, namespace = '' } of missing)
-    byNamespace.set(namespace, [...(byNamespace.get(namespace) ?? []), resourceOf(kind)]);
-  const rights = [...byNamespace].map(([namespace, each]) => `in ${namespace} list ${each.join(', ')}`);
-  return `this user needs the right to ${rights.join('; ')}: ask for it, or use another one with --context; without --from-cluster no cluster is read`;
+  const rights = grouped(missing).map((each) => `list ${resourceOf(each[0].kind)} in ${namespacesIn(each)}`);
+  return `this user may not ${rights.join('; ')}: ask for that right, or use another user with --context; without --from-cluster no cluster is read`;
+}
+
+function problemsOf(failed: readonly Failed[]): readonly string[] {
+  return grouped(failed).map(([{ error }, ...others]) =>
+    others.length === 0 ? error.message : `${error.message} The same in ${namespacesIn(others)}.`,
+  );
 }
 
 /** Reads what a rehearsal can begin with, in these namespaces; changes nothing. Throws `LiveReadError`. */
@@ -110,9 +129,9 @@ export async function readLive(reader: LiveReader, namespaces: readonly string[]
   listed.push(...(await Promise.all(ofCluster.map((kind) => list(reader, kind)))));
   const failures = listed.flatMap((each) => ('error' in each ? [each] : []));
   const failed = failures.filter((each) => !dispensable(each));
-  if (failed.length > 0)
-    throw new LiveReadError([...new Set(failed.map(({ error }) => error.message))], hintFor(failed));
-  const refused = new Map(failures.map(({ kind, error }) => [kind.kind, error.message]));
+  if (failed.length > 0) throw new LiveReadError(problemsOf(failed), hintFor(failed));
+  const forbidden = failures.filter(({ error }) => error.status === 403);
+  const refused = new Map(forbidden.map(({ kind, error }) => [kind.kind, error.message]));
   return {
     identity,
     namespaces,

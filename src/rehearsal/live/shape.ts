@@ -126,7 +126,7 @@ function simulated({ refused }: LiveRead, own: readonly string[]): readonly stri
       (name) =>
         `StatefulSet ${name}: there is none of that name in the cluster, and nothing runs without it.`,
     ),
-    ...refused.map(({ kind, why }) => `${kind}s: they were not read. ${why}`),
+    ...refused.map(({ kind, why }) => `${kind}s: they may not be read. ${why}`),
   ];
 }
 
