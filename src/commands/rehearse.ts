@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type ExitCode, exitCodes } from '../exit-code.ts';
+import { liveText } from '../output/rehearsal-live-text.ts';
 import { rehearsalJson, rehearsalText, rowText } from '../output/rehearsal-text.ts';
+import type { LiveReport } from '../rehearsal/live/report.ts';
 import { isSound, type RehearsalRow } from '../rehearsal/rehearsal.ts';
 import { CannotRehearseError, rehearse as rehearseStage } from '../rehearsal/rehearse.ts';
 import { type Command, CommandError, type Environment, type Options } from './command.ts';
@@ -10,7 +12,7 @@ import { servicesOption } from './inventory-file.ts';
 import { inputOptions } from './plan.ts';
 import { stageOf } from './rehearsal-stage.ts';
 import { stateOption } from './run-store.ts';
-import { sandboxOptions, textOption } from './world.ts';
+import { clusterOptions, sandboxOptions, textOption } from './world.ts';
 
 /** At a terminal one line that changes; elsewhere a line for each rehearsal. */
 function progress({ streams }: Environment) {
@@ -30,8 +32,10 @@ async function run(name: string, options: Options, environment: Environment): Pr
   const stop = new AbortController();
   const shown = progress(environment);
   let unsubscribe: () => void = () => undefined;
+  let live: LiveReport | undefined;
   try {
     const stage = await stageOf(name, options, environment, folder);
+    live = stage.live;
     unsubscribe = environment.onSignal(() => stop.abort());
     const rehearsal = await rehearseStage(stage, { signal: stop.signal, onRow: shown.row });
     shown.end();
@@ -49,10 +53,14 @@ async function run(name: string, options: Options, environment: Environment): Pr
   } catch (error) {
     shown.end();
     if (!(error instanceof CannotRehearseError)) throw error;
+    // Why it does not may lie in what is otherwise here than in the cluster.
+    if (live !== undefined) environment.streams.info(`${liveText(live, 120)}\n`);
     throw new CommandError(
       exitCodes.preconditionFailed,
       `${name} does not come to its end on the sandbox even when nothing disturbs it, so there is nothing to rehearse: ${error.message}`,
-      'give other inputs with --input, or begin with --world in a world in which it has something to do',
+      live === undefined
+        ? 'give other inputs with --input, or begin with --world in a world in which it has something to do'
+        : `give other inputs with --input; 'runbook plan ${name}' asks the cluster itself, and without --from-cluster the sandbox begins as the charts install it`,
     );
   } finally {
     unsubscribe();
@@ -73,7 +81,12 @@ export const rehearse: Command = {
       choices: ['human', 'json'],
       default: 'human',
     },
-    ...sandboxOptions.filter(({ flags }) => /^--(seed|world)/.test(flags)),
+    {
+      flags: '--from-cluster',
+      description: 'begin with the objects of a cluster, which is read and not changed; no Secret is read',
+    },
+    ...clusterOptions.filter(({ flags }) => /^--(context|kubeconfig)/.test(flags)),
+    ...sandboxOptions.filter(({ flags }) => /^--(sandbox|seed|world)/.test(flags)),
     servicesOption,
     stateOption,
   ],
@@ -81,12 +94,17 @@ export const rehearse: Command = {
 before and after its effect, and by an answer that is lost. Each time the run is rolled back to the end, and every field of the simulated
 control plane is compared with what it was. No cluster is touched; inputs that are missing come from the sandbox.
 
+With --from-cluster the sandbox begins with the workloads, their revisions, ConfigMaps, Services, ServiceAccounts, Jobs, disruption budgets,
+autoscalers, namespaces and nodes of your cluster. That is read once and never changed. Secrets are not read at all, and values that look
+secret are replaced before anything is written. What OpenBao, Cassandra, NATS and Helm hold stays simulated; the result says what is what.
+
 Exit code 0: everything that is not declared irreversible is brought back. 1: something is not; the step is named. 4: the runbook does not
-come to its end on the sandbox even undisturbed.
+come to its end on the sandbox even undisturbed, or the cluster cannot be read.
 
 Examples:
   runbook rehearse scale-service --input service=nvcf-api --input replicas=3
   runbook rehearse mek-rotation --output json
+  runbook rehearse restart-service --input service=nvcf-api --from-cluster --context prod
 `,
   run: ([file = ''], options, environment) => run(file, options, environment),
 };

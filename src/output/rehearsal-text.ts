@@ -2,6 +2,7 @@ import type { Json } from '../engine/json.ts';
 import type { Difference } from '../rehearsal/compare.ts';
 import { isSound, type Rehearsal, type RehearsalRow, ways } from '../rehearsal/rehearsal.ts';
 import { paint } from './colors.ts';
+import { liveText } from './rehearsal-live-text.ts';
 import { safeLine } from './safe-text.ts';
 import { table } from './table.ts';
 import { wrapped } from './wrap.ts';
@@ -149,13 +150,14 @@ export function rehearsalText(
   rehearsal: Rehearsal,
   view: { readonly columns: number; readonly color: boolean },
 ): string {
-  const { title, runbook, seed, rows, steps, notReached } = rehearsal;
+  const { title, runbook, seed, live, rows, steps, notReached } = rehearsal;
   const { bold, green, red } = paint(view.color);
   const end = ending(rehearsal);
   const missed = notReached.map((id) => ({ heading: id, lines: [] }));
   return [
     `${bold(safeLine(title))}\n`,
     `  ${safeLine(runbook)} on the sandbox (seed ${seed}): ${steps.length} changing steps, ${rows.length} rehearsals\n\n`,
+    live === undefined ? '' : `${liveText(live, view.columns)}\n`,
     matrix(rehearsal),
     '\nok: everything is as it was. kept: what stays is declared irreversible. -: there was nothing for it to strike.\n',
     section('Stays, as declared', keptGroups(rows), view.columns),

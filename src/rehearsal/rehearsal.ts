@@ -1,5 +1,6 @@
 import type { FaultKind } from '../sandbox/faults.ts';
 import type { Difference } from './compare.ts';
+import type { LiveReport } from './live/report.ts';
 
 /** How a step fails; 'none': it does not, and the run is rolled back from its end. */
 export type Way = FaultKind | 'none';
@@ -59,6 +60,8 @@ export interface Rehearsal {
   readonly runbook: string;
   readonly title: string;
   readonly seed: number;
+  /** The world was shaped like a cluster: how far. */
+  readonly live?: LiveReport;
   readonly steps: readonly RehearsedStep[];
   readonly rows: readonly RehearsalRow[];
   /** Changing steps that the undisturbed run did not come to, and so were not rehearsed. */

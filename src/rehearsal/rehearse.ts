@@ -106,6 +106,7 @@ export async function rehearse(stage: Stage, options: RehearsalOptions = {}): Pr
     runbook: runbook.name,
     title: runbook.title,
     seed: stage.seed,
+    ...(stage.live === undefined ? {} : { live: stage.live }),
     steps: trace.steps,
     rows,
     notReached: notReached(stage.plan, trace),

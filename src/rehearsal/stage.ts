@@ -6,6 +6,7 @@ import type { StepSchema } from '../engine/step-schema.ts';
 import type { StepRegistry } from '../engine/step-type.ts';
 import type { Value } from '../engine/value.ts';
 import type { ServiceEntry } from '../services/service-directory.ts';
+import type { LiveReport } from './live/report.ts';
 
 /** What every rehearsal of one runbook begins with. */
 export interface Stage {
@@ -20,6 +21,8 @@ export interface Stage {
   readonly seed: number;
   /** Folder of the world that each of them begins as. */
   readonly from: string;
+  /** The world is shaped like a cluster: how far. */
+  readonly live?: LiveReport;
   /** An empty folder: what a rehearsal writes is below it, and gone when it is over. */
   readonly folder: string;
   /** Secret inputs: nothing that is told of a rehearsal shows one. */

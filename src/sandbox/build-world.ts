@@ -5,6 +5,7 @@ import { type Load, startLoad } from './load.ts';
 import { createCassandra } from './nek-store/state.ts';
 import { Random } from './random.ts';
 import { AGE, seedCluster } from './seed/cluster.ts';
+import type { LiveShape } from './seed/shape.ts';
 import { Store } from './store.ts';
 import { Timeline } from './timeline.ts';
 import type { World } from './world.ts';
@@ -18,6 +19,8 @@ export interface WorldOptions {
   readonly essReplicas?: number;
   /** Master keys of earlier rotations that the document still holds: none unless told otherwise. */
   readonly earlierKeys?: number;
+  /** Objects of another cluster that stand in place of the usual ones: none unless told otherwise. */
+  readonly live?: LiveShape;
   /** Clients that use the control plane meanwhile: none unless told otherwise. */
   readonly load?: Load;
 }
@@ -45,6 +48,8 @@ export function buildWorld(seed: number, options: WorldOptions): World {
     baoSkew: 0,
     nats: new Map(),
     cassandra: createCassandra(options.neks ?? { namespaces: 40, each: 50 }),
+    live: options.live,
+    played: new Set(),
     consumers: new Map(),
     documentSeen: 0,
     mishaps: [],

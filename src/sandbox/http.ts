@@ -11,9 +11,16 @@ type Service = Thing & {
   readonly spec: {
     readonly selector?: Readonly<Record<string, string>>;
     readonly publishNotReadyAddresses?: boolean;
-    readonly ports?: readonly { readonly port: number; readonly targetPort?: number }[];
+    readonly ports?: readonly { readonly port: number; readonly targetPort?: number | string }[];
   };
 };
+
+/** The number of a port that a Service may call by the name which a container gave it. */
+function numberOf(pod: Pod, port: number | string): number | undefined {
+  if (typeof port === 'number') return port;
+  const ports = pod.spec.containers.flatMap((container) => container.ports ?? []);
+  return ports.find(({ name }) => name === port)?.containerPort;
+}
 
 /** 'api.nvcf', 'api.nvcf.svc', 'api.nvcf.svc.cluster.local'. */
 const HOST = /^([a-z0-9-]+)\.([a-z0-9-]+)(?:\.svc(?:\.cluster\.local)?)?$/;
@@ -38,8 +45,9 @@ function resolve(
     .filter(({ metadata }) => selector.every(([key, value]) => metadata.labels?.[key] === value))
     .filter((pod) => service.spec.publishNotReadyAddresses === true || isReady(pod));
   const [pod] = pods;
-  if (pod === undefined || port === undefined) throw fail('the connection was refused');
-  return { namespace, pod: pod.metadata.name, port: port.targetPort ?? port.port };
+  const target = pod && port && numberOf(pod, port.targetPort ?? port.port);
+  if (pod === undefined || target === undefined) throw fail('the connection was refused');
+  return { namespace, pod: pod.metadata.name, port: target };
 }
 
 /** HTTP inside the simulated cluster; nothing leaves this process. */

@@ -48,6 +48,11 @@ function header({ seed, world = usual }: MachineOptions): JsonObject {
   return { sandbox: FORMAT, seed, options: { ...world } as JsonObject };
 }
 
+/** Without the objects of another cluster: those fill pages. */
+function shown(header: object): string {
+  return JSON.stringify(header, (key, value: unknown) => (key === 'live' ? 'objects of a cluster' : value));
+}
+
 /** What the world was begun with. */
 function checkHeader(found: JsonObject, options: MachineOptions): WorldOptions {
   const { options: begun, ...rest } = found;
@@ -55,7 +60,7 @@ function checkHeader(found: JsonObject, options: MachineOptions): WorldOptions {
   const wanted = { ...others, options: options.world === undefined ? begun : wanting };
   if (JSON.stringify({ ...rest, options: begun }) === JSON.stringify(wanted)) return begun as WorldOptions;
   throw new SandboxError(
-    `The sandbox's world in ${options.folder ?? options.from ?? 'memory'} was begun with ${JSON.stringify(found)}, not with ${JSON.stringify(wanted)}.`,
+    `The sandbox's world in ${options.folder ?? options.from ?? 'memory'} was begun with ${shown(found)}, not with ${shown(wanted)}.`,
     'Resume with the version and the seed that started the run, or start a new one.',
   );
 }

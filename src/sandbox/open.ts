@@ -25,6 +25,7 @@ import { sandboxNekStore } from './nek-store/service.ts';
 import { sandboxOpenBao } from './openbao/service.ts';
 import { heldProcess, sandboxProcess } from './programs.ts';
 import type { SandboxScript } from './script.ts';
+import type { LiveShape } from './seed/shape.ts';
 import type { Denial } from './world.ts';
 
 export interface SandboxOptions {
@@ -44,6 +45,8 @@ export interface SandboxOptions {
   readonly nvcaOperator?: boolean;
   /** How many keys ESS has: 50 in each of 40 namespaces unless told otherwise. */
   readonly neks?: { readonly namespaces: number; readonly each: number };
+  /** Objects of another cluster that stand in place of the usual ones. */
+  readonly live?: LiveShape;
   /** For tests that disturb a run. */
   readonly script?: SandboxScript;
   /** Ends this process at once, where the script says so. */
@@ -76,9 +79,11 @@ export interface Sandbox {
   abandon(): void;
 }
 
-function worldOptions({ nvcaOperator, neks, script }: SandboxOptions): WorldOptions | undefined {
-  if (nvcaOperator === undefined && neks === undefined && script?.world === undefined) return undefined;
-  return { nvcaOperator: nvcaOperator ?? true, ...(neks === undefined ? {} : { neks }), ...script?.world };
+function worldOptions({ nvcaOperator, neks, live, script }: SandboxOptions): WorldOptions | undefined {
+  const given = { ...(neks === undefined ? {} : { neks }), ...(live === undefined ? {} : { live }) };
+  if (nvcaOperator === undefined && script?.world === undefined && Object.keys(given).length === 0)
+    return undefined;
+  return { nvcaOperator: nvcaOperator ?? true, ...given, ...script?.world };
 }
 
 /**

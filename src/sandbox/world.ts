@@ -5,6 +5,7 @@ import type { CassandraState } from './nek-store/state.ts';
 import type { BaoCluster } from './openbao/state.ts';
 import type { Owners } from './ownership.ts';
 import type { Random } from './random.ts';
+import type { LiveShape } from './seed/shape.ts';
 import type { Store } from './store.ts';
 import type { Timeline } from './timeline.ts';
 
@@ -64,6 +65,10 @@ export interface World {
   /** By namespace. */
   readonly nats: Map<string, NatsCluster>;
   readonly cassandra: CassandraState;
+  /** Objects of another cluster that it began with. */
+  readonly live: LiveShape | undefined;
+  /** Containers of workloads that came from another cluster, by `playedKey`. */
+  readonly played: Set<string>;
   /** Services that hold master keys, by the UID of their pod. */
   readonly consumers: Map<string, Consumer>;
   /** Version of the MEK document that the services have been told of. */

@@ -3,9 +3,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, test } from 'vitest';
 import { openSandbox, type Sandbox } from '../../src/sandbox/open.ts';
-import { kinds } from '../../src/services/kubernetes.ts';
 import { appendKey, newer } from '../sandbox/keys-rig.ts';
 import { pass } from '../sandbox/rig.ts';
+import { damage, unseal } from './backup-worlds.ts';
 import { type Canary, canaryScanner, secretText } from './canaries.ts';
 import { canariesOf, leaksIn, placesOf } from './key-canaries.ts';
 import { expectKept, inWorld, newestRun, outputsOf } from './key-runs.ts';
@@ -13,7 +13,6 @@ import { brokenPromises, keysOf, lookAt, prepareWorld, seed } from './key-world.
 import { type AtTheEnd, createRig, type Finished, type Rig } from './rig.ts';
 
 const MINUTE = 60_000;
-const unseal = { kind: kinds.secrets, namespace: 'vault-system', name: 'openbao-server-unseal' };
 const patience = { timeout: 240_000 };
 
 /** What clients of the control plane were given before a run begins. */
@@ -49,15 +48,6 @@ function after({ folder }: Saved, change: (sandbox: Sandbox) => unknown, done: A
     },
     { from: folder, done },
   );
-}
-
-/** A Job overwrites the master keys, somebody deletes a Secret and every namespace key of a namespace. */
-async function damage(sandbox: Sandbox): Promise<void> {
-  const { control, inspect, services } = sandbox;
-  expect(control.runMigrationsJob({ misbehaving: true })).toMatchObject({ wrote: true });
-  await services.kubernetes.delete(unseal, {});
-  for (const row of inspect.nekRows('nvcf')) control.deleteRow(row);
-  control.setCurrentKid('nvcf', null);
 }
 
 async function unsealKey(folder: string): Promise<unknown> {

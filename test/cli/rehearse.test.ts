@@ -1,5 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { kinds } from '../../src/services/kubernetes.ts';
+import { startSandboxApiServer } from '../fakes/sandbox-apiserver.ts';
+import { canaries, changeCluster } from '../rehearsal/live-world.ts';
 import { createRig } from './rig.ts';
 import { runbookOf } from './runbooks.ts';
 
@@ -51,6 +54,41 @@ test('begins in the world of an earlier run when told', async () => {
   ]);
   expect(stdout).toMatch(/^start +ok +ok +ok +ok +ok$/m);
   expect(code).toBe(0);
+});
+
+test('begins as the cluster of a kubeconfig is, which is only read, and says what is live', async () => {
+  await using cluster = await startSandboxApiServer();
+  await changeCluster(cluster);
+  const rig = createRig();
+  const env = { KUBECONFIG: cluster.kubeconfig, TMPDIR: rig.folder };
+  const args = ['rehearse', 'restart-service', '--input', 'service=nvcf-api', '--from-cluster'];
+  const { code, stdout, stderr } = await rig.run(args, { env });
+  expect(code, `${stdout}${stderr}`).toBe(0);
+  expect(stdout).toMatch(/^Shaped like the cluster of context test .*which was read and not changed$/m);
+  expect(stdout).toMatch(/^restart\/rolling +ok/m);
+  for (const text of Object.values(canaries)) expect(`${stdout}${stderr}`).not.toContain(text);
+  expect(cluster.requests.filter(({ method }) => method !== 'GET')).toEqual([]);
+  expect(readdirSync(rig.folder)).toEqual([]);
+});
+
+test('a run that comes to no end there is told with what the sandbox could not bring up', async () => {
+  await using cluster = await startSandboxApiServer();
+  const container = { name: 'helm-nvcf-api', image: 'nvcf/api:does-not-exist' };
+  const body = { spec: { template: { spec: { containers: [container] } } } };
+  const api = { kind: kinds.deployments, namespace: 'nvcf', name: 'nvcf-api' };
+  await cluster.inside.patch(api, { type: 'strategic', body });
+  const args = ['rehearse', 'restart-service', '--input', 'service=nvcf-api', '--from-cluster'];
+  const { code, stdout, stderr } = await createRig().run(args, { env: { KUBECONFIG: cluster.kubeconfig } });
+  expect(stdout).toBe('');
+  expect(stderr).toMatch(/^Not ready in the sandbox.*\n {2}Pod nvcf\/nvcf-api-/m);
+  expect(stderr).toContain("'runbook plan restart-service' asks the cluster itself");
+  expect(code).toBe(4);
+});
+
+test('--from-cluster goes with no other world, and says so', async () => {
+  const { code, stderr } = await createRig().run([...asked, '--from-cluster', '--world', 'last']);
+  expect(stderr).toMatch(/^error: give either --from-cluster or --world\nhint: /m);
+  expect(code).toBe(2);
 });
 
 test('Ctrl-C ends it after the rehearsal that goes on, and leaves nothing behind', async () => {

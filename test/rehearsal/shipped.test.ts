@@ -1,4 +1,4 @@
-import { names, ofBackup } from '../contract/shipped.ts';
+import { names } from '../contract/shipped.ts';
 import { rehearseAll } from './share.ts';
 
 /** Ways of a runbook that the inputs of its golden do not lead to. */
@@ -18,8 +18,7 @@ const more: Readonly<Record<string, readonly (readonly string[])[]>> = {
 };
 
 rehearseAll(
-  // What reads a backup of a world that was damaged since is not rehearsed: test/cli/control-plane-backup.test.ts.
-  names.filter((name) => !/^(mek|nek)-/.test(name) && !ofBackup.includes(name)),
+  names.filter((name) => !/^(mek|nek)-/.test(name)),
   more,
   // Once a migrations Job has taken keys away: test/cli/upgrade-openbao.test.ts.
   // The inner steps of restart-workload are those that restart-service is rehearsed with.

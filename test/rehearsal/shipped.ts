@@ -10,15 +10,18 @@ import type { Rehearsal, RehearsedStep, Way } from '../../src/rehearsal/rehearsa
 import { rehearse } from '../../src/rehearsal/rehearse.ts';
 import type { Sandbox } from '../../src/sandbox/open.ts';
 import { kinds } from '../../src/services/kubernetes.ts';
+import { damage } from '../cli/backup-worlds.ts';
+import { inWorld, newestRun, outputsOf } from '../cli/key-runs.ts';
 import { prepareWorld } from '../cli/key-world.ts';
 import { addUnusedKey, otherKid } from '../cli/key-worlds.ts';
-import { createRig } from '../cli/rig.ts';
-import { given, inItsWorld } from '../contract/shipped.ts';
+import { createRig, type Rig } from '../cli/rig.ts';
+import { given, inItsWorld, ofBackup } from '../contract/shipped.ts';
+import { pass } from '../sandbox/rig.ts';
 
 const root = path.dirname(path.dirname(import.meta.dirname));
 
 /** The program's surroundings in a folder of its own; what it says is kept. */
-function surroundings(folder: string): Environment & { readonly said: string[] } {
+export function surroundings(folder: string): Environment & { readonly said: string[] } {
   const redactor = createRedactor();
   const said: string[] = [];
   const sink = { destroyed: false, write: (text: string) => void said.push(text) };
@@ -93,6 +96,27 @@ const inputsThere: Readonly<Record<string, readonly string[]>> = {
   'mek-converge': [`kid=${otherKid}`, 'active=false'],
 };
 
+/** The options that begin with a world of which a backup was taken before each part of it lost something. */
+async function afterLoss(rig: Rig): Promise<readonly string[]> {
+  const world = await prepareWorld(() => undefined);
+  const { code, stderr } = await inWorld(rig, world, ['exec', 'backup-control-plane', '--yes']);
+  if (code !== 0) throw new Error(`the backup was not taken: ${stderr}`);
+  const from = newestRun(rig);
+  const lose = async (sandbox: Sandbox) => {
+    await damage(sandbox);
+    await pass(sandbox, 1_200_000);
+  };
+  const manifest = path.resolve(rig.folder, String(outputsOf(from).manifest));
+  return ['--world', await prepareWorld(lose, { from }), '--input', `manifest=${manifest}`];
+}
+
+/** Where a runbook has something to do. */
+async function startOf(name: string, rig: Rig): Promise<readonly string[]> {
+  if (ofBackup.includes(name)) return await afterLoss(rig);
+  const change = worlds[name];
+  return change === undefined ? await inItsWorld(name, rig) : ['--world', await prepareWorld(change)];
+}
+
 /** A shipped one, in the world that every test of it has; with the inputs of its golden unless told others. */
 export async function rehearseShipped(
   name: string,
@@ -103,8 +127,7 @@ export async function rehearseShipped(
 ): Promise<Rehearsal> {
   const rig = createRig();
   const { folder } = rig;
-  const change = worlds[name];
-  const start = change === undefined ? await inItsWorld(name, rig) : ['--world', await prepareWorld(change)];
+  const start = await startOf(name, rig);
   const after = (option: string) => [...given(name), ...start].filter((_, at, all) => all[at - 1] === option);
   const [world] = after('--world');
   const golden = after('--input');

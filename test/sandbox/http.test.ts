@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { Secret } from '../../src/engine/secret.ts';
 import { openSandbox } from '../../src/sandbox/open.ts';
+import { kinds } from '../../src/services/kubernetes.ts';
 import { never } from './rig.ts';
 
 const headers = { 'x-vault-token': Secret.fromText('token', 's.sandbox-root-4') };
@@ -38,4 +39,15 @@ test('a body beyond what servers take is refused', async () => {
   const { http } = openSandbox({ seed: 4 }).services;
   const huge = new Secret('body', Buffer.alloc(33 * 1024 * 1024, 0x20));
   expect((await http.send({ method: 'POST', url: doc, headers, body: huge }, never)).status).toBe(413);
+});
+
+test('a Service may call the port of its pods by name', async () => {
+  const { services } = openSandbox({ seed: 4 });
+  const ref = { kind: kinds.services, namespace: 'nvcf', name: 'notary' };
+  const at = { method: 'GET', url: 'http://notary.nvcf.svc:80/health' } as const;
+  const ports = (targetPort: string) => ({ spec: { ports: [{ port: 80, targetPort }] } });
+  await services.kubernetes.patch(ref, { type: 'merge', body: ports('http') });
+  expect((await services.http.request(at, never)).status).toBe(200);
+  await services.kubernetes.patch(ref, { type: 'merge', body: ports('nothing') });
+  await expect(services.http.request(at, never)).rejects.toThrow('the connection was refused');
 });

@@ -5,7 +5,9 @@ import { type Fields, isFields } from '../patch.ts';
 import { networkServices, workload } from '../seed/manifests.ts';
 import { pinnedVersion } from '../seed/pins.ts';
 import { type SeededService, seededServices } from '../seed/services.ts';
+import type { LiveShape } from '../seed/shape.ts';
 import { type ChartHook, chartHooks } from './hooks.ts';
+import { likenessOf } from './likeness.ts';
 
 /** Where the simulated charts are: `oci://registry.sandbox/nvcf/<chart>`. */
 export const REGISTRY = 'oci://registry.sandbox/nvcf';
@@ -97,11 +99,18 @@ export function earlierVersion(release: string): string | undefined {
 }
 
 /** What an operator would have given at the installation. */
-export function seededValues(services: readonly SeededService[], seed: number): JsonObject {
+export function seededValues(
+  services: readonly SeededService[],
+  seed: number,
+  live: LiveShape | undefined,
+): JsonObject {
   const [main] = services;
+  const there = main === undefined ? undefined : likenessOf(live, main, workload(main));
   const made = (what: string) =>
     createHash('sha256').update(`${seed} ${main?.release} ${what}`).digest('hex').slice(0, 24);
-  const replicas = { replicaCount: main?.replicas ?? 1 };
+  const replicas = {
+    replicaCount: Number((there?.spec as Fields | undefined)?.replicas ?? main?.replicas ?? 1),
+  };
   if (main?.release === 'cassandra')
     return { ...replicas, cassandra: { dbUser: { user: 'cassandra', password: superuser(seed).password } } };
   if (main?.release === 'api')
@@ -109,46 +118,65 @@ export function seededValues(services: readonly SeededService[], seed: number): 
   return replicas;
 }
 
-/** Objects and hooks of a release. Throws `ValuesError`. */
-export function render(chart: Chart, values: JsonObject): Rendered {
+/** Objects and hooks of a release, in a world that may be shaped like a cluster. Throws `ValuesError`. */
+export function render(chart: Chart, values: JsonObject, live: LiveShape | undefined): Rendered {
   const { replicaCount, env = {} } = values;
   if (replicaCount !== undefined && (!Number.isInteger(replicaCount) || Number(replicaCount) < 0))
     throw new ValuesError("at '/replicaCount': it must be a whole number");
   if (!isFields(env)) throw new ValuesError("at '/env': it must be a map");
   const [main] = chart.services;
-  const objects = chart.services.flatMap((service) => {
+  const objects = chart.services.flatMap((service): readonly Fields[] => {
     const first = service === main;
-    const set = adjusted(service, chart, {
-      replicas: first ? replicaCount : undefined,
-      env: first ? env : {},
-    });
-    return [...networkServices(service), set];
+    const set = likenessOf(live, service, workload(service));
+    const given = { replicas: first ? replicaCount : undefined, env: first ? env : {} };
+    const network = networkServices(service).map((each) => likenessOf(live, service, each));
+    const all = [...network, set === undefined ? undefined : adjusted(set, service, { ...given, chart })];
+    return all.filter((each) => each !== undefined);
   });
+  // What runs in the cluster is what was installed there, to the letter.
+  const asThere = live !== undefined && isPinned(chart);
   return {
-    objects: [...objects, ...secretsOf(chart, values)].map((object) => owned(object, chart)),
+    objects: [...objects, ...secretsOf(chart, values)].map((object) =>
+      asThere ? (object as unknown as JsonObject) : owned(object, chart),
+    ),
     hooks: main === undefined ? [] : chartHooks(main, { broken: chart.flavour === 'broken-hook', values }),
   };
 }
 
+function isPinned({ services: [main], version }: Chart): boolean {
+  return main !== undefined && pinnedVersion(main.release) === version;
+}
+
+/** The environment of a container with further variables; one of the same name is another value of it. */
+function withVariables(item: Fields, variables: readonly (readonly [string, unknown])[]): Fields {
+  const env = new Map(
+    (Array.isArray(item.env) ? (item.env as Fields[]) : []).map((each) => [each.name, each]),
+  );
+  for (const [name, value] of variables) env.set(name, { name, value: String(value) });
+  return variables.length === 0 ? {} : { env: [...env.values()] };
+}
+
 function adjusted(
+  set: Fields,
   service: SeededService,
-  chart: Chart,
-  given: { readonly replicas: unknown; readonly env: Fields },
+  given: { readonly chart: Chart; readonly replicas: unknown; readonly env: Fields },
 ): Fields {
-  const set = workload(service);
+  const { chart } = given;
   const { metadata, spec } = set as { metadata: Fields; spec: Fields };
   const template = spec.template as { metadata: Fields; spec: Fields };
   const containers = template.spec.containers as readonly Fields[];
   const crash = chart.flavour === 'unready' ? { CRASH: 'true' } : {};
   const variables = Object.entries({ ...given.env, ...crash });
-  const container = (item: Fields, at: number): Fields => ({
+  const usual = containers.some(({ image }) => image === service.image);
+  const container = (item: Fields): Fields => ({
     ...item,
-    image: String(item.image) === service.image ? imageOf(service, chart.version) : item.image,
-    ...(at > 0 || variables.length === 0
-      ? {}
-      : { env: variables.map(([name, value]) => ({ name, value: String(value) })) }),
+    image: (usual ? item.image === service.image : item.name === service.container && !isPinned(chart))
+      ? imageOf(String(item.image), service, chart.version)
+      : item.image,
+    ...(item.name === service.container ? withVariables(item, variables) : {}),
   });
-  const labels = { ...(metadata.labels as Fields), 'helm.sh/chart': `${chart.name}-${chart.version}` };
+  const chartLabel = { 'helm.sh/chart': `${chart.name}-${chart.version}` };
+  const labels = { ...(metadata.labels as Fields), ...(usual || !isPinned(chart) ? chartLabel : {}) };
   return {
     ...set,
     metadata: { ...metadata, labels },
@@ -160,8 +188,9 @@ function adjusted(
   };
 }
 
-function imageOf(service: SeededService, version: string): string {
-  return `${service.image.slice(0, service.image.indexOf(':'))}:${tagOf(service, version)}`;
+/** Without a port of its registry, the last colon begins the tag. */
+function imageOf(image: string, service: SeededService, version: string): string {
+  return `${image.replace(/(?:@[^/]*|:[^/:]*)$/, '')}:${tagOf(service, version)}`;
 }
 
 function secretsOf(chart: Chart, values: JsonObject): readonly Fields[] {

@@ -1,9 +1,11 @@
 import { kinds } from '../../services/kubernetes.ts';
 import { timestamp } from '../objects.ts';
 import { Random } from '../random.ts';
+import { workload } from '../seed/manifests.ts';
 import { pinnedVersion } from '../seed/pins.ts';
 import type { World } from '../world.ts';
 import { chartOf, earlierVersion, render, seededReleases, seededValues } from './charts.ts';
+import { likenessOf } from './likeness.ts';
 import { contentOf, objectsOf, type ReleaseRecord, toSecret } from './records.ts';
 
 /**
@@ -28,10 +30,11 @@ export function seedReleases(
   for (const services of seededReleases()) {
     const [main] = services;
     if (main === undefined || (main.release === 'nvca-operator' && !given.nvcaOperator)) continue;
+    if (likenessOf(world.live, main, workload(main)) === undefined) continue;
     // The API was upgraded once: there is something to roll back to.
     const earlier = main.release === 'api' ? earlierVersion(main.release) : undefined;
     const revisions = [...(earlier === undefined ? [] : [earlier]), pinnedVersion(main.release)];
-    const values = seededValues(services, world.seed);
+    const values = seededValues(services, world.seed, world.live);
     for (const [index, version] of revisions.entries()) {
       const chart = chartOf(services, version);
       if (chart === undefined) continue;
@@ -47,7 +50,7 @@ export function seedReleases(
           description: index === 0 ? 'Install complete' : 'Upgrade complete',
           status: last ? 'deployed' : 'superseded',
         },
-        ...contentOf(chart, values, render(chart, values)),
+        ...contentOf(chart, values, render(chart, values, world.live)),
         labels: {},
       };
       if (last) for (const object of objectsOf(record)) if (object.kind === 'Secret') put(object);

@@ -63,7 +63,13 @@ export function sandboxHelm(machine: Machine, caller: Caller, clients: HelmClien
     const current = records.findLast(({ info }) => info.status === 'deployed') ?? last;
     const values = target.values === 'reuse' ? current.config : valuesOf(target.values.file, place);
     try {
-      return { chart, current, last, values, content: contentOf(chart, values, render(chart, values)) };
+      return {
+        chart,
+        current,
+        last,
+        values,
+        content: contentOf(chart, values, render(chart, values, machine.world.live)),
+      };
     } catch (failure) {
       if (!(failure instanceof ValuesError)) throw failure;
       throw refusal(place, 'values', failure.message, "Compare the values with the chart's.");

@@ -3,6 +3,7 @@ import { consumerStarted } from '../consumers/life.ts';
 import { recordEvent } from '../events.ts';
 import { migrationsStarted } from '../mek/migrations-job.ts';
 import type { Container, Pod } from '../objects.ts';
+import { asPlayed, playedKey } from '../seed/shape.ts';
 import type { World } from '../world.ts';
 import { appOf } from './apps.ts';
 import { syncPod } from './pod-status.ts';
@@ -35,9 +36,10 @@ export function keyOf(pod: Pod): { namespace: string; name: string; uid: string 
   return { namespace: pod.metadata.namespace ?? '', name: pod.metadata.name, uid: pod.metadata.uid };
 }
 
-export function specOf(pod: Pod, container: ContainerRuntime): Container {
+export function specOf(world: World, pod: Pod, container: ContainerRuntime): Container {
   const list = (container.init ? pod.spec.initContainers : pod.spec.containers) ?? [];
-  return list.find(({ name }) => name === container.name) ?? { name: container.name };
+  const spec = list.find(({ name }) => name === container.name) ?? { name: container.name };
+  return world.played.has(playedKey(pod.metadata.namespace, spec.name)) ? asPlayed(spec) : spec;
 }
 
 function tell(
@@ -57,7 +59,7 @@ function tell(
 
 /** Pulls the image; answers false when it cannot be pulled, which is tried again with growing pauses. */
 export function pull(world: World, running: Running, container: ContainerRuntime): boolean {
-  const image = specOf(running.pod, container).image ?? '';
+  const image = specOf(world, running.pod, container).image ?? '';
   if (!image.includes('does-not-exist')) {
     tell(world, running, {
       reason: 'Pulled',
@@ -104,7 +106,7 @@ function watchReadiness(
 ): void {
   const { container, run, readyAt } = given;
   const key = keyOf(running.pod);
-  const spec = specOf(running.pod, container);
+  const spec = specOf(world, running.pod, container);
   const check = (): void => {
     const current = find(world, key);
     if (current === undefined || container.run !== run || run !== container.run || run.finished !== undefined)
@@ -133,7 +135,7 @@ function watchReadiness(
 export function startContainer(world: World, running: Running, container: ContainerRuntime): void {
   const { pod, runtime } = running;
   const key = keyOf(pod);
-  const spec = specOf(pod, container);
+  const spec = specOf(world, pod, container);
   const delay = readyAfter(world, spec);
   const run: ContainerRun = {
     program: programOf(spec, delay),

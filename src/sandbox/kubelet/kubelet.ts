@@ -62,7 +62,7 @@ function startInit(world: World, running: Running, container: ContainerRuntime):
   }
   startContainer(world, running, container);
   const { run } = container;
-  if (run === undefined || specOf(running.pod, container).command !== undefined) return;
+  if (run === undefined || specOf(world, running.pod, container).command !== undefined) return;
   world.timeline.schedule(800, () => {
     if (container.run !== run) return;
     container.run = { ...run, finished: { at: world.timeline.now, code: 0, reason: 'Completed' } };
@@ -91,10 +91,7 @@ function stop(world: World, pod: Pod): void {
     ({ init, run, waiting }) =>
       !init && run !== undefined && run.finished === undefined && waiting === undefined,
   );
-  const needed = running.map(({ name }) => {
-    const spec = pod.spec.containers.find((container) => container.name === name);
-    return spec === undefined ? 0 : stopsAfter(spec, grace);
-  });
+  const needed = running.map((container) => stopsAfter(specOf(world, pod, container), grace));
   if (!runtime.stopping) {
     runtime.stopping = true;
     for (const { name } of running)

@@ -9,9 +9,11 @@ import { type Pod, timestamp } from '../objects.ts';
 import type { Fields } from '../patch.ts';
 import type { World } from '../world.ts';
 import { seedCertificate } from './certificate.ts';
+import { seedLive } from './live.ts';
 import { networkServices, workload } from './manifests.ts';
 import { seedPullSecret } from './pull-secret.ts';
 import { seededServices } from './services.ts';
+import { type LiveShape, namespacesOf, objectsOfKind } from './shape.ts';
 
 /** How old the seeded world is when a run begins, in milliseconds: one day. */
 export const AGE = 86_400_000;
@@ -63,40 +65,68 @@ function secrets(world: World): readonly Fields[] {
   ];
 }
 
+const NOTHING: LiveShape = { objects: [], own: [] };
+
+function nameOf(object: Fields): string {
+  return String((object.metadata as { readonly name?: string }).name);
+}
+
+function placeOf(object: Fields): string {
+  const { namespace } = object.metadata as { readonly namespace?: string };
+  return `${namespace}/${nameOf(object)}`;
+}
+
+function namespaceNamed(name: string): Fields {
+  return {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: {
+      name,
+      labels: {
+        'kubernetes.io/metadata.name': name,
+        ...(SYSTEM.includes(name) ? {} : { 'nvcf/platform': 'true' }),
+      },
+    },
+    spec: { finalizers: ['kubernetes'] },
+  };
+}
+
 /** Fills an empty world with the control plane and lets a day pass, so that everything has settled and has an age. */
 export function seedCluster(
   world: World,
-  given: { readonly nvcaOperator: boolean; readonly essReplicas: number; readonly earlierKeys: number },
+  given: {
+    readonly nvcaOperator: boolean;
+    readonly essReplicas: number;
+    readonly earlierKeys: number;
+  },
 ): void {
-  const services = seededServices(given);
+  const { live = NOTHING } = world;
+  const usual = world.live === undefined;
+  const seeded = seededServices(given);
+  const services = seeded.filter(({ namespace, name }) => usual || live.own.includes(`${namespace}/${name}`));
   const create = (manifest: Fields) => createObject(world, manifest, { dryRun: false, manager: 'helm' });
-  const platform = [...new Set(services.map(({ namespace }) => namespace))].sort();
-  for (const name of [...SYSTEM, ...platform])
-    create({
-      apiVersion: 'v1',
-      kind: 'Namespace',
-      metadata: {
-        name,
-        labels: {
-          'kubernetes.io/metadata.name': name,
-          ...(SYSTEM.includes(name) ? {} : { 'nvcf/platform': 'true' }),
-        },
-      },
-      spec: { finalizers: ['kubernetes'] },
-    });
-  for (let at = 1; at <= NODES; at += 1) node(world, at);
+  const platform = [...seeded.map(({ namespace }) => namespace), ...namespacesOf(live)].sort();
+  const found = new Map(objectsOfKind(live, 'Namespace').map((each) => [nameOf(each), each]));
+  for (const name of new Set([...SYSTEM, ...platform, ...found.keys()]))
+    create(found.get(name) ?? namespaceNamed(name));
+  const nodes = objectsOfKind(live, 'Node');
+  for (const each of nodes) create(each);
+  if (nodes.length === 0) for (let at = 1; at <= NODES; at += 1) node(world, at);
   for (const manifest of secrets(world)) create(manifest);
-  for (const name of ['nvcf-api-env', 'nvcf-api-vault-agent-tpl'])
+  for (const name of usual ? ['nvcf-api-env', 'nvcf-api-vault-agent-tpl'] : [])
     create({
       apiVersion: 'v1',
       kind: 'ConfigMap',
       metadata: { name, namespace: 'nvcf' },
       data: { profile: 'ncp-prod' },
     });
+  const isLive = (manifest: Fields) =>
+    objectsOfKind(live, 'Service').some((each) => placeOf(each) === placeOf(manifest));
   for (const service of services) {
-    for (const manifest of networkServices(service)) create(manifest);
+    for (const manifest of networkServices(service)) if (!isLive(manifest)) create(manifest);
     create(workload(service));
   }
+  seedLive(world, live);
   world.timeline.advance(world.epoch);
   for (const event of world.store.all(kinds.events)) world.store.remove(kinds.events, event);
   seedStreams(world);
