@@ -170,7 +170,11 @@ describe('ess.probe', () => {
         throw failure(403, 'Forbidden', 'no');
       },
     };
-    await expect(probe.run(withBearer, ctx)).rejects.toMatchObject({ code: 'unreachable' });
+    await expect(probe.run(withBearer, ctx)).rejects.toMatchObject({
+      code: 'forbidden',
+      message: expect.stringMatching(/^Not allowed to list pods in ess: /),
+      hint: expect.stringContaining('plan --access'),
+    });
     expect(http.calls).toEqual([]);
     expect(probe.check?.({ ess })).toMatchObject([{ path: ['openbao'] }]);
   });

@@ -5,6 +5,7 @@ import { check } from '../../../src/steps/http/check.ts';
 import { FakeHttp } from '../../fakes/fake-http.ts';
 import { putPod } from '../../fakes/rollout-objects.ts';
 import { stepRig } from '../../fakes/step-context.ts';
+import { failure } from '../../fakes/steps-kubernetes.ts';
 
 const url = 'http://api-keys.api-keys:8080/health';
 const through = { namespace: 'ess', selector: 'app=ess', port: 8080 };
@@ -94,4 +95,26 @@ test('a long body is cut', async () => {
   const { ctx, http } = rig();
   http.answers.set(url, 'x'.repeat(100_000));
   expect((await check.run({ url }, ctx)).body).toHaveLength(65_536);
+});
+
+test('a list of pods that is refused, or has no answer, is told in the words of every other step', async () => {
+  const { ctx, cluster } = rig();
+  const refused = async (status: number | undefined) => {
+    cluster.hooks = {
+      before: () => {
+        throw failure(status, 'Forbidden', 'no');
+      },
+    };
+    return await check.run({ url, through }, ctx).catch((error: unknown) => error);
+  };
+  expect(await refused(403)).toMatchObject({
+    code: 'forbidden',
+    message: expect.stringMatching(/^Not allowed to list pods in ess: /),
+    hint: expect.stringContaining('plan --access'),
+  });
+  expect(await refused(undefined)).toMatchObject({
+    code: 'unreachable',
+    message: expect.stringMatching(/^The API server did not answer \(could not list pods in ess\): /),
+    hint: expect.stringContaining('runbook resume'),
+  });
 });

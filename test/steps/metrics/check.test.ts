@@ -5,6 +5,7 @@ import { FakeHttp } from '../../fakes/fake-http.ts';
 import { settled } from '../../fakes/manual-clock.ts';
 import { putPod } from '../../fakes/rollout-objects.ts';
 import { stepRig } from '../../fakes/step-context.ts';
+import { failure } from '../../fakes/steps-kubernetes.ts';
 
 const input: MetricsCheckWith = {
   namespace: 'ess',
@@ -120,4 +121,26 @@ test('bad targets are refused, and nothing matching is an error', async () => {
     await expect(check.run({ ...input, ...wrong }, ctx)).rejects.toMatchObject({ code: 'invalid-input' });
   }
   await expect(check.run({ ...input, selector: 'app=x' }, ctx)).rejects.toMatchObject({ code: 'no-match' });
+});
+
+test('a list of pods that is refused, or has no answer, is told in the words of every other step', async () => {
+  const { ctx, cluster } = rig({ a: '' });
+  const refused = async (status: number | undefined) => {
+    cluster.hooks = {
+      before: () => {
+        throw failure(status, 'Forbidden', 'no');
+      },
+    };
+    return await check.run(input, ctx).catch((error: unknown) => error);
+  };
+  expect(await refused(403)).toMatchObject({
+    code: 'forbidden',
+    message: expect.stringMatching(/^Not allowed to list pods in ess: /),
+    hint: expect.stringContaining('plan --access'),
+  });
+  expect(await refused(undefined)).toMatchObject({
+    code: 'unreachable',
+    message: expect.stringMatching(/^The API server did not answer \(could not list pods in ess\): /),
+    hint: expect.stringContaining('runbook resume'),
+  });
 });
