@@ -3,9 +3,9 @@ import type { MetricsCheckWith } from '../../../src/generated/types.ts';
 import { check } from '../../../src/steps/metrics/check.ts';
 import { FakeHttp } from '../../fakes/fake-http.ts';
 import { settled } from '../../fakes/manual-clock.ts';
+import { expectTold } from '../../fakes/pods-refused.ts';
 import { putPod } from '../../fakes/rollout-objects.ts';
 import { stepRig } from '../../fakes/step-context.ts';
-import { failure } from '../../fakes/steps-kubernetes.ts';
 
 const input: MetricsCheckWith = {
   namespace: 'ess',
@@ -125,22 +125,5 @@ test('bad targets are refused, and nothing matching is an error', async () => {
 
 test('a list of pods that is refused, or has no answer, is told in the words of every other step', async () => {
   const { ctx, cluster } = rig({ a: '' });
-  const refused = async (status: number | undefined) => {
-    cluster.hooks = {
-      before: () => {
-        throw failure(status, 'Forbidden', 'no');
-      },
-    };
-    return await check.run(input, ctx).catch((error: unknown) => error);
-  };
-  expect(await refused(403)).toMatchObject({
-    code: 'forbidden',
-    message: expect.stringMatching(/^Not allowed to list pods in ess: /),
-    hint: expect.stringContaining('plan --access'),
-  });
-  expect(await refused(undefined)).toMatchObject({
-    code: 'unreachable',
-    message: expect.stringMatching(/^The API server did not answer \(could not list pods in ess\): /),
-    hint: expect.stringContaining('runbook resume'),
-  });
+  await expectTold(cluster, 'ess', () => check.run(input, ctx));
 });
