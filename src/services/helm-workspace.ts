@@ -2,9 +2,10 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import os from 'node:os';
 import path from 'node:path';
 import type { SendSignal } from './process.ts';
+import { processSpace } from './process-identity.ts';
 
 export interface WorkspaceOptions {
-  /** Of this process; a folder carries it, so that a later process can tell what a dead one left behind. */
+  /** Of this process; a folder carries it and what it counts in, so that a later process can tell what a dead one left behind. */
   readonly pid: number;
   readonly kill: SendSignal;
   readonly now: () => number;
@@ -21,6 +22,8 @@ export interface Workspace {
 const prefix = 'runbook-helm-';
 /** Where the system does not say who uses a folder: a Helm client that outlived its runbook has long read it by then. */
 const keptFor = 60 * 60_000;
+/** Of another container or machine, nobody here sees the processes: no call of Helm works as long as this. */
+const keptElsewhere = 24 * 60 * 60_000;
 
 /** A private folder (0700) for credentials, values and charts of one call; gone when `use` ends, however it ends. */
 export async function withWorkspace<T>(
@@ -29,7 +32,7 @@ export async function withWorkspace<T>(
 ): Promise<T> {
   const parent = await parentOf(options);
   await sweep(parent, options);
-  const folder = await mkdtemp(path.join(parent, `${prefix}${options.pid}-`));
+  const folder = await mkdtemp(path.join(parent, `${prefix}${options.pid}-${processSpace()}-`));
   try {
     return await use({
       folder,
@@ -52,14 +55,18 @@ async function parentOf({ folder }: WorkspaceOptions): Promise<string> {
 
 /** Folders of processes that were killed: they hold credentials. Failing to remove one is no reason not to work. */
 async function sweep(parent: string, { pid, kill, now }: WorkspaceOptions): Promise<void> {
+  const here = processSpace();
   for (const name of await readdir(parent).catch(() => [])) {
-    const owner = new RegExp(`^${prefix}(\\d+)-`, 'u').exec(name)?.[1];
-    if (owner === undefined || Number(owner) === pid || kill(Number(owner), 0)) continue;
+    if (!name.startsWith(prefix)) continue;
+    const [, owner, space] = /^(\d+)-([\da-f]{12})-/u.exec(name.slice(prefix.length)) ?? [];
+    if (space === here && (Number(owner) === pid || kill(Number(owner), 0))) continue;
     const folder = path.join(parent, name);
     const found = await stat(folder).catch(() => undefined);
+    if (found === undefined) continue;
     const used = await isUsed(folder);
-    if (found === undefined || used === true) continue;
-    if (used === undefined && now() - found.mtimeMs < keptFor) continue;
+    if (used === true) continue;
+    const known = space === here && used === false;
+    if (!known && now() - found.mtimeMs < (space === here ? keptFor : keptElsewhere)) continue;
     await rm(folder, { recursive: true, force: true }).catch(() => undefined);
   }
 }

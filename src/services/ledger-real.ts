@@ -1,5 +1,7 @@
+import type { Clock } from './clock.ts';
 import type { KubernetesReader } from './kubernetes.ts';
 import { type LedgerRow, type LedgerTarget, type LedgerWriter, ledgerKeyspace } from './ledger.ts';
+import { askAgain } from './nek-store-again.ts';
 import type { Connected, Link } from './nek-store-link.ts';
 import { createLinks } from './nek-store-links.ts';
 
@@ -9,7 +11,10 @@ export interface Ledger extends LedgerWriter {
 }
 
 /** The ledger over the same port-forwards and with the same driver as the namespace keys, with a role of its own. */
-export function createLedger(kubernetes: Pick<KubernetesReader, 'list' | 'portForward'>): Ledger {
+export function createLedger(
+  kubernetes: Pick<KubernetesReader, 'list' | 'portForward'>,
+  clock: Clock,
+): Ledger {
   const links = createLinks(kubernetes);
 
   async function linked<T>(
@@ -30,7 +35,7 @@ export function createLedger(kubernetes: Pick<KubernetesReader, 'list' | 'portFo
     read: (target, signal) =>
       linked(target, signal, async (link, { readTable, readTables }) => {
         const ask = <T>(what: string, work: (connected: Connected) => Promise<T>) =>
-          link.call({ what, write: false }, signal, work);
+          askAgain(() => link.call({ what, write: false }, signal, work), clock, signal);
         const names = await ask(`list the tables of ${ledgerKeyspace}`, ({ client }) => readTables(client));
         return await Promise.all(
           names.map(async (keyspace) => {

@@ -1,5 +1,5 @@
 import type { Clock } from './clock.ts';
-import { NekStoreError } from './nek-store.ts';
+import { askAgain } from './nek-store-again.ts';
 import { statementLimit, type types } from './nek-store-library.ts';
 import type { Call, Connected, Link } from './nek-store-link.ts';
 import { splitRing } from './nek-store-ring.ts';
@@ -19,12 +19,8 @@ export interface Page {
 export interface Asker {
   readonly call: Link['call'];
   readonly what: Call;
-  /** Present: a page that fails for a moment is asked for again, since all pages before it would be lost. */
-  readonly clock?: Clock;
+  readonly clock: Clock;
 }
-
-/** Between two attempts for the same page, milliseconds: longer than a restart of the API server. */
-const pauses = [500, 1000, 2000, 4000, 8000];
 
 /** Parts of the ring, told one after the other: enough to tell how far a scan is. */
 const parts = 32;
@@ -87,34 +83,11 @@ async function* pages(asker: Asker, query: Query, signal: AbortSignal): AsyncGen
       asker.call(asker.what, signal, ({ client }: Connected) =>
         client.execute(query.cql, [...query.params], options),
       );
-    const result =
-      asker.clock === undefined ? await askTwice(ask, signal) : await askPatiently(ask, asker.clock, signal);
+    // All pages before one that fails would be lost.
+    const result = await askAgain(ask, asker.clock, signal);
     state = result.pageState ?? undefined;
     yield { rows: result.rows, done: state === undefined ? 1 : 0 };
   } while (state !== undefined);
-}
-
-/** A node that is shutting down says so to what it was asked last; the driver does not turn to another one by itself. */
-async function askTwice<T>(ask: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  try {
-    return await ask();
-  } catch (cause) {
-    const elsewhere = cause instanceof NekStoreError && cause.reason === 'refused' && cause.retryable;
-    if (!elsewhere || signal.aborted) throw cause;
-    return ask();
-  }
-}
-
-async function askPatiently<T>(ask: () => Promise<T>, clock: Clock, signal: AbortSignal): Promise<T> {
-  for (const pause of pauses) {
-    try {
-      return await ask();
-    } catch (cause) {
-      if (!(cause instanceof NekStoreError) || !cause.retryable || signal.aborted) throw cause;
-      await clock.sleep(pause, signal);
-    }
-  }
-  return ask();
 }
 
 /** Asks for the next item before the present one is handed out. */

@@ -28,7 +28,7 @@ export function createSession(link: Link, target: NekStoreTarget, clock: Clock):
     if (closed) throw refusedError(`Cannot ${request.what}: the session was closed.`);
     return link.call(request, signal, work);
   };
-  const asker = (what: string) => ({ call, what: { what, write: false } satisfies Call });
+  const asker = (what: string) => ({ call, what: { what, write: false } satisfies Call, clock });
 
   return {
     health: async (signal) => {
@@ -48,13 +48,10 @@ export function createSession(link: Link, target: NekStoreTarget, clock: Clock):
         );
       }
       const cql = `SELECT ${columns} FROM "${target.keyspace}".${nekTable} WHERE token(namespace) > ? AND token(namespace) <= ?`;
-      return mapped(
-        scanRing({ ...asker(`scan ${table}`), clock }, { cql, pageSize: size }, signal),
-        ({ rows, done }) => ({
-          rows: rows.flatMap(toRow),
-          done,
-        }),
-      );
+      return mapped(scanRing(asker(`scan ${table}`), { cql, pageSize: size }, signal), ({ rows, done }) => ({
+        rows: rows.flatMap(toRow),
+        done,
+      }));
     },
 
     partition: async ({ namespace, kid }, signal) => {
@@ -155,7 +152,7 @@ export function createSession(link: Link, target: NekStoreTarget, clock: Clock):
       params: [],
       pageSize: jwePageSize,
     };
-    return mapped(pagesOf({ ...asker(what), clock }, query, signal), ({ rows }: Page) =>
+    return mapped(pagesOf(asker(what), query, signal), ({ rows }: Page) =>
       rows.map((row): unknown => row.value).filter((value) => value !== null),
     );
   }

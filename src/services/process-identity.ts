@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import type { ChildIdentity } from './process.ts';
 
 /** Zombie or dead. */
@@ -32,6 +33,14 @@ export function isGroupAlive(group: number): boolean | undefined {
   }
 }
 
+/**
+ * Names the processes that pids of this one are about: those of this boot in this PID namespace, 12 hex digits. A container that shares
+ * a folder with its machine has pids of its own. The same everywhere where the system does not say (not Linux).
+ */
+export function processSpace(): string {
+  return createHash('sha256').update(`${readBootId()} ${readPidNamespace()}`).digest('hex').slice(0, 12);
+}
+
 interface Stat {
   readonly state: string;
   readonly group: number;
@@ -55,6 +64,14 @@ function readStat(pid: number): Stat | undefined {
 function readBootId(): string {
   try {
     return readFileSync('/proc/sys/kernel/random/boot_id', 'latin1').trim();
+  } catch {
+    return '';
+  }
+}
+
+function readPidNamespace(): string {
+  try {
+    return readlinkSync('/proc/self/ns/pid');
   } catch {
     return '';
   }

@@ -76,7 +76,7 @@ export function createRealServices(options: RealServicesOptions): RealServices {
   const kubernetes = createKubernetes({ ...where, resolved: context, clock, process, environment });
   const nekStore = createNekStore(kubernetes, clock);
   const http = createHttpClient(kubernetes);
-  const ledger = createLedger(kubernetes);
+  const ledger = createLedger(kubernetes, clock);
   return {
     clock,
     directory: createServiceDirectory(options.inventory, kubernetes),

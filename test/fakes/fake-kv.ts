@@ -26,6 +26,8 @@ export class FakeKv {
   readonly #entries = new Map<string, Entry>();
   /** Thrown or returned instead of the next answers to reads. */
   failure: OpenBaoError | undefined;
+  /** When the next versions are written, milliseconds since the epoch; undefined: a second after one another, long ago. */
+  writtenAt: number | undefined;
 
   #entry({ mount, path }: KvPath): Entry {
     const key = `${mount}/${path}`;
@@ -52,7 +54,7 @@ export class FakeKv {
 
   #add(entry: Entry, json: string): number {
     entry.current += 1;
-    const createdTime = new Date(Date.UTC(2026, 0, 5, 9, 0, entry.current)).toISOString();
+    const createdTime = new Date(this.writtenAt ?? Date.UTC(2026, 0, 5, 9, 0, entry.current)).toISOString();
     entry.versions.set(entry.current, { json, createdTime, deletionTime: '', destroyed: false });
     return entry.current;
   }

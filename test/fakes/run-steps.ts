@@ -45,6 +45,8 @@ export class RunTarget {
   always: ReadonlyMap<string, Behaviour> = new Map();
   /** What `observe` is to say of an instance, instead of the truth. */
   readonly verdicts = new Map<string, Observation['state'][]>();
+  /** Instances of which `observe` says that what is on its way will not come to a good end. */
+  readonly stuck = new Set<string>();
   /** What the next calls of an instance throw. */
   readonly errors = new Map<string, Error[]>();
   /** What the next observations throw. */
@@ -142,7 +144,9 @@ function changeType(target: RunTarget, alive: () => boolean): ChangeStepType<Wit
       const error = target.observeErrors.shift();
       if (error !== undefined) throw error;
       const verdict = target.verdicts.get(ctx.instance)?.shift();
-      if (verdict !== undefined) return { state: verdict, evidence: `told to say ${verdict}` };
+      const stuck = verdict === 'in-progress' && target.stuck.has(ctx.instance);
+      if (verdict !== undefined)
+        return { state: verdict, evidence: `told to say ${verdict}`, ...(stuck && { stuck }) };
       const found = target.present.get(key);
       if (found === undefined && target.halves.has(key))
         return { state: 'not-applied', partial: true, evidence: `${key} is there in part` };

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -35,22 +35,50 @@ test('a folder and its files belong to the user alone, and are gone when their u
   expect(readdirSync(folder)).toEqual([]);
 });
 
+/** The name of a folder as another process beside this one would make it. */
+async function nameOf(pid: number, suffix: string): Promise<string> {
+  const own = await withWorkspace(options(), async (workspace) => path.basename(workspace.folder));
+  return own.replace('-100-', `-${pid}-`).replace(/[^-]+$/u, suffix);
+}
+
 test('what a killed process left is removed, unless a client of it still works, and nothing else', async () => {
-  for (const name of ['runbook-helm-7-dead', 'runbook-helm-7-used', 'runbook-helm-8-alive', 'something-else'])
-    mkdirSync(path.join(folder, name));
-  const env = { KUBECONFIG: path.join(folder, 'runbook-helm-7-used', 'kubeconfig') };
+  const dead = await nameOf(7, 'dead');
+  const used = await nameOf(7, 'used');
+  const alive = await nameOf(8, 'alive');
+  for (const name of [dead, used, alive, 'something-else']) mkdirSync(path.join(folder, name));
+  const env = { KUBECONFIG: path.join(folder, used, 'kubeconfig') };
   const client = spawn('sleep', ['60'], { env: { ...process.env, ...env } });
   try {
     await once(client, 'spawn');
     await withWorkspace(options([8]), async () => undefined);
-    const left = ['runbook-helm-7-used', 'runbook-helm-8-alive', 'something-else'];
-    expect(readdirSync(folder).sort()).toEqual(left);
+    expect(readdirSync(folder).sort()).toEqual([used, alive, 'something-else'].sort());
   } finally {
     client.kill('SIGKILL');
     await once(client, 'exit');
   }
   await withWorkspace(options([8]), async () => undefined);
-  expect(readdirSync(folder).sort()).toEqual(['runbook-helm-8-alive', 'something-else']);
+  expect(readdirSync(folder).sort()).toEqual([alive, 'something-else'].sort());
+});
+
+test('what a process of another container or machine made is left alone for a day: nobody here sees whether it works', async () => {
+  const [, own = ''] = /-100-([^-]+)-/u.exec(await nameOf(100, 'own')) ?? [];
+  expect(own).toMatch(/^[\da-f]{12}$/u);
+  const elsewhere = `runbook-helm-7-${own.replace(/./u, (digit) => (digit === '0' ? '1' : '0'))}-fresh`;
+  const unmarked = 'runbook-helm-7-fresh';
+  const old = elsewhere.replace('fresh', 'old');
+  for (const name of [elsewhere, unmarked, old]) mkdirSync(path.join(folder, name));
+  const age = (name: string, hours: number) => {
+    const time = new Date(now - hours * 3_600_000);
+    utimesSync(path.join(folder, name), time, time);
+  };
+  age(elsewhere, 23);
+  age(unmarked, 23);
+  age(old, 25);
+  // A process of this number beside this one says nothing about that one.
+  for (const beside of [[], [7]]) {
+    await withWorkspace(options(beside), async () => undefined);
+    expect(readdirSync(folder).sort()).toEqual([elsewhere, unmarked].sort());
+  }
 });
 
 test('a runtime folder that is not there is no obstacle', async () => {

@@ -27,7 +27,7 @@ ledgerContract('a real cluster', async () => {
   const clock = createSystemClock();
   const runner = createProcessRunner({ kill: sendSignal, environment: process.env });
   const kubernetes = createKubernetes({ kubeconfig, clock, process: runner, environment: {} });
-  ledger = createLedger(kubernetes);
+  ledger = createLedger(kubernetes, clock);
   const as = (username: string, password: string) => ({
     ...where,
     username: Secret.fromText('username', username),

@@ -51,7 +51,7 @@ stepsContract('a real cluster', async () => {
       http: createHttpClient(admin),
       kubernetes: admin,
       nats: createNats(createHttpClient(admin)),
-      ledger: createLedger(admin),
+      ledger: createLedger(admin, clock),
       nekStore: createNekStore(admin, clock),
       openbao: createOpenBao({ kubernetes: admin }),
       process: runner,

@@ -145,7 +145,7 @@ function typeUndoText({ type }: Subject, diff: readonly DiffLine[] | undefined):
 export function sayRollback(rollback: StepNode['rollback'], names: readonly string[]): string | undefined {
   if (rollback === undefined) return undefined;
   if (!isList(rollback)) return rollback.undo === true ? undefined : `irreversible: ${rollback.irreversible}`;
-  return rollback.length === 0 ? 'nothing to undo' : names.join(', then ');
+  return names.length === 0 ? 'nothing to undo' : names.join(', then ');
 }
 
 function isList(rollback: NonNullable<StepNode['rollback']>): rollback is readonly Node[] {

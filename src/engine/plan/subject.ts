@@ -6,7 +6,7 @@ import type { AnyStepType, ReadContext, Resource } from '../step-type.ts';
 import { renderForDisplay, renderTemplate, renderValue } from '../template.ts';
 import type { Value } from '../value.ts';
 import { checkWith } from './check-with.ts';
-import { nodeIdOf } from './instance.ts';
+import { childOf, nodeIdOf } from './instance.ts';
 import type { Forecast } from './plan.ts';
 import { addProblem, objectOf, type Planner, type Spot } from './planner.ts';
 import { lookupFor } from './scope.ts';
@@ -83,6 +83,14 @@ export function labelOf(planner: Planner, node: Node, id: string): string {
   const display = renderForDisplay(node.with, lookupFor(planner.source, id)).value;
   const type = planner.request.steps.get(node.uses);
   return attempt(() => type?.describe(display as never)) ?? node.id;
+}
+
+/** Names of the steps that take something back; without those that are known to be skipped. */
+export function undoLabels(planner: Planner, nodes: readonly Node[], container: string): readonly string[] {
+  return nodes.flatMap((node) => {
+    const id = childOf(container, node.id);
+    return planner.facts.get(id)?.state === 'skipped' ? [] : [labelOf(planner, node, id)];
+  });
 }
 
 export function displayText(planner: Planner, text: string, instance: string): string {

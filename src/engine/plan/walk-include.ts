@@ -3,10 +3,10 @@ import type { IncludeNode, Node } from '../read/runbook.ts';
 import { containsSecret } from '../secret.ts';
 import { renderValue } from '../template.ts';
 import { type Span, together } from './estimate.ts';
-import { childOf, undoOf } from './instance.ts';
+import { undoOf } from './instance.ts';
 import { addProblem, amend, type Planner, type Spot, setFacts, show } from './planner.ts';
 import { lookupFor } from './scope.ts';
-import { knownAfter, labelOf, nameOf } from './subject.ts';
+import { knownAfter, nameOf, undoLabels } from './subject.ts';
 
 type Walk = (
   planner: Planner,
@@ -52,7 +52,7 @@ export async function walkInclude(
   await walk(planner, node.rollback, { spot: undo, parallel: 1 });
   const spans = walked.map((one) => one.span);
   const span = together(spans, 1);
-  const takesBack = node.rollback.map((step) => labelOf(planner, step, childOf(undoOf(id), step.id)));
+  const takesBack = undoLabels(planner, node.rollback, undoOf(id));
   amend(planner, slot, {
     ...(span.max > 0 ? { duration: span } : {}),
     ...(takesBack.length === 0 ? {} : { undo: `the steps inside, then ${takesBack.join(', then ')}` }),

@@ -6,7 +6,7 @@ import { forecastRead } from './forecast-read.ts';
 import { childOf, itemOf, undoOf, verifyOf } from './instance.ts';
 import { addProblem, amend, type Planner, type Spot, setFacts, show } from './planner.ts';
 import { whenDecidedFor } from './scope.ts';
-import { knownAfter, labelOf, nameOf, type Subject, subjectOf } from './subject.ts';
+import { knownAfter, nameOf, type Subject, subjectOf, undoLabels } from './subject.ts';
 import { walkInclude } from './walk-include.ts';
 
 /** How long something takes, and whether anything in it is still to be known. */
@@ -171,7 +171,7 @@ async function walkUndo(planner: Planner, node: Node, { id, spot }: Place): Prom
     shown: false,
   };
   await walkNodes(planner, rollback, { spot: undo, parallel: 1 });
-  return rollback.map((step) => labelOf(planner, step, childOf(container, step.id)));
+  return undoLabels(planner, rollback, container);
 }
 
 async function walkGroup(planner: Planner, node: GroupNode, { id, spot }: Place): Promise<Walked> {

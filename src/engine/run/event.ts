@@ -122,6 +122,8 @@ export type JournaledEvent =
       readonly witnesses?: readonly Witness[];
       /** With `not-applied`: a part of the effect is there. */
       readonly partial?: true;
+      /** With `in-progress`: it will not come to a good end by itself. */
+      readonly stuck?: true;
     }
   /** Synced before the effect may start. */
   | {

@@ -143,7 +143,7 @@ function observed(state: RunState, event: JournaledEvent & { type: 'observed' })
   if (instance === undefined) return state;
   const seen = { observed: { state: event.state, evidence: event.evidence } };
   // Still there: to be undone again, unless a failure follows.
-  const left = event.state === 'applied' || event.partial === true;
+  const left = event.state === 'applied' || event.partial === true || event.stuck === true;
   if (event.phase === 'undo') return left ? update(state, event.id, { undo: 'ready' }) : state;
   if (event.phase === 'before')
     return update(state, event.id, event.state === 'not-applied' ? { ...seen, stage: 'ready' } : seen);

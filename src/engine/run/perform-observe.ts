@@ -40,6 +40,7 @@ export async function observe(runtime: Runtime, id: string, phase: Phase): Promi
     ...(seen.outputs === undefined ? {} : { outputs: seen.outputs }),
     ...(seen.witnesses === undefined ? {} : { witnesses: seen.witnesses }),
     ...(seen.state === 'not-applied' && seen.partial === true ? { partial: true } : {}),
+    ...(seen.state === 'in-progress' && seen.stuck === true ? { stuck: true } : {}),
   };
   const next =
     phase === 'before'
@@ -64,8 +65,7 @@ async function watch(runtime: Runtime, call: Call, phase: Phase): Promise<Observ
   for (let pause = 100; ; pause = Math.min(pause * 2, longestPause)) {
     const seen = await askWorld(runtime, call, (ctx) => type.observe(call.input, before, ctx));
     const left = deadline - runtime.clock.now();
-    if (seen.state !== 'in-progress' || (phase === 'after' && isHopeless(instance, seen)) || left <= 0)
-      return seen;
+    if (seen.state !== 'in-progress' || isHopeless(instance, seen, phase) || left <= 0) return seen;
     if (runtime.stopping.aborted) return undefined;
     runtime.progress(instance.id, { text: seen.evidence });
     await runtime.clock.sleep(Math.min(pause, left), runtime.stopping);
@@ -119,7 +119,7 @@ function afterEffect(call: Call, seen: Observation): JournaledEvent | undefined 
     case 'not-applied':
       return notApplied(instance, seen);
     case 'in-progress':
-      if (isHopeless(instance, seen))
+      if (isHopeless(instance, seen, 'after'))
         return failedWith(id, lastError ?? { code: 'stuck', message: seen.evidence });
       return failedWith(id, {
         code: 'timeout',
@@ -135,14 +135,14 @@ function afterEffect(call: Call, seen: Observation): JournaledEvent | undefined 
 
 const passing = ['timeout', 'aborted', 'interrupted'];
 
-/** The change is there and will not come to a good end: the step said why when it failed, or the world shows it. */
-function isHopeless({ stage, lastError }: Instance, seen: Observation): boolean {
+/** Waiting is no use: the step said for good why it failed, or refused to undo, or the world shows that nothing moves any more. */
+function isHopeless(instance: Instance, seen: Observation, phase: Phase): boolean {
+  if (phase === 'before') return false;
   if (seen.stuck === true) return true;
+  const { stage, lastError, undo, undoError } = instance;
+  const [doing, error] = phase === 'after' ? [stage, lastError] : [undo, undoError];
   return (
-    stage === 'doubtful' &&
-    lastError !== undefined &&
-    lastError.retryable !== true &&
-    !passing.includes(lastError.code)
+    doing === 'doubtful' && error !== undefined && error.retryable !== true && !passing.includes(error.code)
   );
 }
 
@@ -159,36 +159,38 @@ function notApplied(instance: Instance, seen: Observation): JournaledEvent | und
 }
 
 function afterUndo(call: Call, seen: Observation): JournaledEvent | undefined {
-  const { id, undo, undoError, retryAt } = call.instance;
+  const { id, undoError } = call.instance;
   switch (seen.state) {
     case 'not-applied':
-    case 'applied': {
-      if (seen.state === 'not-applied' && seen.partial !== true)
-        return { type: 'undone', id, evidence: seen.evidence };
-      if (undo === 'returned')
-        return stillThere(id, { code: 'still-there', message: `it is still there: ${seen.evidence}` });
-      // A crash, an interrupt, or a human who continued the run: it is undone (again) now.
-      if (undo === 'intended' || undoError === undefined || undoError.code === 'interrupted')
-        return undefined;
-      return retryAt === undefined ? stillThere(id, undoError) : undefined;
-    }
+      return seen.partial === true ? stillThere(call, seen) : { type: 'undone', id, evidence: seen.evidence };
+    case 'applied':
+      return stillThere(call, seen);
     case 'in-progress':
-      return {
-        type: 'undo-failed',
-        id,
-        error: {
-          code: 'timeout',
-          message: `not finished within ${formatDuration(call.timeout)}: ${seen.evidence}`,
-        },
-      };
+      // Nothing moves any more: what is there is there to be undone.
+      if (seen.stuck === true) return stillThere(call, seen);
+      if (undoError !== undefined && isHopeless(call.instance, seen, 'undo')) return notUndone(id, undoError);
+      return notUndone(id, {
+        code: 'timeout',
+        message: `not finished within ${formatDuration(call.timeout)}: ${seen.evidence}`,
+      });
     case 'conflict':
-      return { type: 'undo-failed', id, error: { code: 'conflict', message: seen.evidence } };
+      return notUndone(id, { code: 'conflict', message: seen.evidence });
     case 'unknown':
       return doubt(id, seen.evidence);
   }
 }
 
-function stillThere(id: string, error: RunError): JournaledEvent {
+/** Undefined: it is undone (again) now. */
+function stillThere({ instance }: Call, { evidence }: Observation): JournaledEvent | undefined {
+  const { id, undo, undoError, retryAt } = instance;
+  if (undo === 'returned')
+    return notUndone(id, { code: 'still-there', message: `it is still there: ${evidence}` });
+  // A crash, an interrupt, or a human who continued the run.
+  if (undo === 'intended' || undoError === undefined || undoError.code === 'interrupted') return undefined;
+  return retryAt === undefined ? notUndone(id, undoError) : undefined;
+}
+
+function notUndone(id: string, error: RunError): JournaledEvent {
   return { type: 'undo-failed', id, error };
 }
 

@@ -5,8 +5,9 @@ import { StepError } from '../../engine/step-type.ts';
 import type { EssProbeWith } from '../../generated/types.ts';
 import type { HttpRequest, HttpResponse } from '../../services/http.ts';
 import { HttpError } from '../../services/http.ts';
-import { KubernetesError, kinds } from '../../services/kubernetes.ts';
+import { KubernetesError } from '../../services/kubernetes.ts';
 import { OpenBaoError } from '../../services/openbao.ts';
+import { answeringPods } from '../kubectl/pod-list.ts';
 import { connect } from '../mek/openbao.ts';
 import { missingPolicy } from '../mek/policy.ts';
 import { secretOf } from '../mek/target.ts';
@@ -30,25 +31,7 @@ export function entityOf(operationKey: string): string {
 
 /** Pods of ESS that serve, sorted; none is an error. */
 export async function essPods(ctx: ReadContext, { ess }: EssProbeWith): Promise<readonly string[]> {
-  const { namespace, selector } = ess;
-  try {
-    const found = await ctx.services.kubernetes.list(kinds.pods, { namespace, labelSelector: selector });
-    const names = found
-      .filter((pod) => pod.metadata.deletionTimestamp === undefined && pod.status?.phase === 'Running')
-      .map((pod) => pod.metadata.name);
-    if (names.length > 0) return names.sort();
-  } catch (error) {
-    if (!(error instanceof KubernetesError)) throw error;
-    throw new StepError('unreachable', `Could not list the pods in ${namespace}: ${error.message}`, {
-      outcome: 'not-applied',
-      retryable: error.retryable,
-      cause: error,
-    });
-  }
-  throw new StepError('no-match', `No running pods match '${selector}' in namespace ${namespace}.`, {
-    outcome: 'not-applied',
-    hint: 'The pods of ESS carry app.kubernetes.io/name=helm-nvcf-ess-api.',
-  });
+  return await answeringPods(ctx, ess);
 }
 
 /** The token for ESS that was given; undefined when OpenBao is to sign one. */

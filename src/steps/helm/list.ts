@@ -18,6 +18,19 @@ export const list: ReadStepType<HelmListWith, HelmListOutputs> = {
     ...(namespace === undefined ? [] : access(['get'], 'namespaces', { name: namespace })),
   ],
   check: ({ namespace }) => targetProblems({ namespace }),
+  findings: ({ releases, pending }) => ({
+    details: releases
+      .filter(({ status }) => status.startsWith('pending-') || status === 'failed')
+      .map(
+        ({ namespace, release, revision, status, updated }) =>
+          `${namespace}/${release}: revision ${revision} is ${status} since ${updated}`,
+      ),
+    ...(pending.length === 0
+      ? {}
+      : {
+          hint: 'find out whether a helm client still works on it; if none does, rollback-release with acceptPending=true leads out of it',
+        }),
+  }),
 
   async run({ namespace }, ctx) {
     if (namespace !== undefined) await requireNamespace(ctx.services.kubernetes, namespace);

@@ -10,6 +10,7 @@ import { diffContent, planLines, valuesOf } from './object-diff.ts';
 import { observeRelease } from './observe-release.ts';
 import { refOf, releaseName, releaseWriteAccess, releaseWrites } from './release-target.ts';
 import { judgeUpgrade } from './release-verdict.ts';
+import { sayRevision } from './revisions.ts';
 import { runClient } from './run-client.ts';
 import { rollBack } from './undo.ts';
 import { durationOf, type Prepared, prepareUpgrade, witnessesOf } from './upgrade-plan.ts';
@@ -163,14 +164,15 @@ const mostNamed = 10;
 /** A schema migration stays when its release is rolled back: old pods may not cope with it. */
 async function refuseAfterHooks(input: HelmUpgradeWith, ctx: RunContext): Promise<void> {
   if (input.undoAfterHooks === true) return;
-  const ran = jobsThatRan(await callHelm(() => ctx.services.helm.release(refOf(input), ctx.signal)));
+  const release = await callHelm(() => ctx.services.helm.release(refOf(input), ctx.signal));
+  const ran = jobsThatRan(release);
   if (ran.length === 0) return;
   throw new StepError(
     'hooks-ran',
-    `The upgrade of ${releaseName(input)} ran ${ran.join(', ')}: rolling back the release would not take back what that did.`,
+    `Release ${releaseName(input)} stays at ${sayRevision(release)}: its upgrade ran the Job${ran.length === 1 ? '' : 's'} ${ran.join(', ')}, and rolling back would not take back what that did.`,
     {
       outcome: 'not-applied',
-      hint: 'Find out whether the earlier version copes with it (schema, keys); then roll back with the runbook rollback-release.',
+      hint: 'Find out whether the earlier version copes with it (schema, keys). If it does, use the runbook rollback-release, then resume this run; if not, mend the cause and upgrade again.',
     },
   );
 }

@@ -3,7 +3,7 @@ import type { ReadContext, ReadStepType } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { HttpCheckOutputs, HttpCheckWith } from '../../generated/types.ts';
 import type { HttpRequest } from '../../services/http.ts';
-import { KubernetesError, kinds } from '../../services/kubernetes.ts';
+import { answeringPods } from '../kubectl/pod-list.ts';
 import { portForwardAccess } from '../pod-access.ts';
 
 type Check = HttpCheckOutputs['checks'][number];
@@ -87,29 +87,8 @@ async function targetsOf(ctx: ReadContext, input: HttpCheckWith): Promise<readon
   const { namespace, selector, pod, port } = through;
   if (selector === undefined)
     return pod === undefined ? [] : [{ name: pod, through: { namespace, pod, port } }];
-  const names = await podNames(ctx, namespace, selector);
+  const names = await answeringPods(ctx, { namespace, selector, idle: true });
   return names.map((name) => ({ name, through: { namespace, pod: name, port } }));
-}
-
-async function podNames(ctx: ReadContext, namespace: string, selector: string): Promise<readonly string[]> {
-  try {
-    const pods = await ctx.services.kubernetes.list(kinds.pods, { namespace, labelSelector: selector });
-    const names = pods
-      .filter((pod) => pod.metadata.deletionTimestamp === undefined && pod.status?.phase !== 'Succeeded')
-      .map((pod) => pod.metadata.name);
-    if (names.length > 0) return names.sort();
-  } catch (error) {
-    if (!(error instanceof KubernetesError)) throw error;
-    throw new StepError('unreachable', `Could not list the pods in ${namespace}: ${error.message}`, {
-      outcome: 'not-applied',
-      retryable: error.retryable,
-      cause: error,
-    });
-  }
-  throw new StepError('no-match', `No pods match '${selector}' in namespace ${namespace}.`, {
-    outcome: 'not-applied',
-    hint: 'Check the labels: the services carry app.kubernetes.io/name = the name of their chart.',
-  });
 }
 
 async function ask(ctx: ReadContext, input: HttpCheckWith, target: Target): Promise<Check> {

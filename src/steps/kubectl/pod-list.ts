@@ -20,15 +20,44 @@ export async function listMatching(
 ): Promise<readonly KubernetesObject[]> {
   requireTarget(query);
   const { namespace, selector } = query;
-  const found = await call({ verb: 'list', what: `pods in ${namespace}` }, () =>
-    ctx.services.kubernetes.list(kinds.pods, { namespace, labelSelector: selector }),
-  );
+  const found = await listPods(ctx, query);
   const kept = found.filter((pod) => query.completed === true || textAt(pod.status, 'phase') !== 'Succeeded');
   if (kept.length === 0) {
     await requireNamespace(ctx.services.kubernetes, namespace);
     if (query.allowNone !== true) throw noMatch('pods', selector, namespace);
   }
   return [...kept].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+}
+
+/** Names of the pods of a selector that are to answer, sorted; what ends is left out. None is an error. */
+export async function answeringPods(
+  ctx: ReadContext,
+  query: {
+    readonly namespace: string;
+    readonly selector: string;
+    /** Also those that do not run yet, or not any more. */
+    readonly idle?: boolean;
+  },
+): Promise<readonly string[]> {
+  const idle = query.idle === true;
+  const names = (await listPods(ctx, query))
+    .filter(({ metadata, status }) => {
+      const phase = textAt(status, 'phase');
+      const fits = idle ? phase !== 'Succeeded' : phase === 'Running';
+      return fits && metadata.deletionTimestamp === undefined;
+    })
+    .map(({ metadata }) => metadata.name);
+  if (names.length === 0) throw noMatch(idle ? 'pods' : 'running pods', query.selector, query.namespace);
+  return names.sort();
+}
+
+async function listPods(
+  ctx: ReadContext,
+  { namespace, selector }: { readonly namespace: string; readonly selector: string },
+): Promise<readonly KubernetesObject[]> {
+  return await call({ verb: 'list', what: `pods in ${namespace}` }, () =>
+    ctx.services.kubernetes.list(kinds.pods, { namespace, labelSelector: selector }),
+  );
 }
 
 /** Exactly one of `pod` and `selector`: the named pod, or every pod that matches. */

@@ -2,7 +2,7 @@ import { parseDuration } from '../../engine/duration.ts';
 import type { ReadContext, ReadStepType } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { MetricsCheckOutputs, MetricsCheckWith } from '../../generated/types.ts';
-import { KubernetesError, kinds } from '../../services/kubernetes.ts';
+import { answeringPods } from '../kubectl/pod-list.ts';
 import { outOfTime } from '../out-of-time.ts';
 import { portForwardAccess } from '../pod-access.ts';
 import { parseExposition, selectSamples } from './exposition.ts';
@@ -33,7 +33,7 @@ export const check: ReadStepType<MetricsCheckWith, MetricsCheckOutputs> = {
     const [problem] = problems(input);
     if (problem !== undefined)
       throw new StepError('invalid-input', problem.message, { outcome: 'not-applied' });
-    const names = await podNames(ctx, input);
+    const names = await answeringPods(ctx, input);
     const first = await readAll(ctx, input, names);
     const pods =
       input.over === undefined ? first : await rates(ctx, input, { names, first, over: input.over });
@@ -62,27 +62,6 @@ function problems(input: Input): readonly { path: readonly string[]; message: st
   if (input.over !== undefined && !((parseDuration(input.over) ?? 0) > 0))
     found.push({ path: ['over'], message: `'${input.over}' is not a duration such as 30s.` });
   return found;
-}
-
-async function podNames(ctx: ReadContext, { namespace, selector }: Input): Promise<readonly string[]> {
-  try {
-    const pods = await ctx.services.kubernetes.list(kinds.pods, { namespace, labelSelector: selector });
-    const names = pods
-      .filter((pod) => pod.metadata.deletionTimestamp === undefined && pod.status?.phase === 'Running')
-      .map((pod) => pod.metadata.name);
-    if (names.length > 0) return names.sort();
-  } catch (error) {
-    if (!(error instanceof KubernetesError)) throw error;
-    throw new StepError('unreachable', `Could not list the pods in ${namespace}: ${error.message}`, {
-      outcome: 'not-applied',
-      retryable: error.retryable,
-      cause: error,
-    });
-  }
-  throw new StepError('no-match', `No running pods match '${selector}' in namespace ${namespace}.`, {
-    outcome: 'not-applied',
-    hint: 'Check the labels: the services carry app.kubernetes.io/name = the name of their chart.',
-  });
 }
 
 async function readAll(

@@ -154,6 +154,25 @@ describe('includes, verifications and rollback', () => {
     expect(world.calls).toEqual(['capture a', 'predict a']);
   });
 
+  test('an undo is said without the steps that are known to be skipped', async () => {
+    const waits = (id: string, input: string) =>
+      read(id, { with: { thing: 'b' }, name: 'Wait', when: `inputs.${input} == "a"` });
+    const steps = [
+      step('one', { ...set('a', 1), rollback: [step('putBack', set('a', 3)), waits('calm', 'target')] }),
+      step('two', { ...set('a', 1), rollback: [waits('settled', 'target')] }),
+      { ...other, preconditions: [], rollback: [waits('whole', 'thing')] },
+    ];
+    const undoes = async (target: string) => {
+      const { plan, problems } = await planOf(runbook(steps), fakeWorld({ a: 3, b: 3, c: 3 }), {
+        inputs: { target },
+      });
+      expect(problems).toEqual([]);
+      return plan.forecast.map(({ undo }) => undo).slice(0, 3);
+    };
+    expect(await undoes('a')).toEqual(['set a to 3, then Wait', 'Wait', 'the steps inside, then Wait']);
+    expect(await undoes('c')).toEqual(['set a to 3', 'nothing to undo', undefined]);
+  });
+
   test('a lock whose name only a step would tell is a mistake', async () => {
     const book = runbook([step('one', set('a', 1))], { locks: ['x/{{steps.one.outputs.before}}'] });
     const { problems } = await planOf(book, fakeWorld({ a: 3 }));

@@ -6,8 +6,8 @@ import { HttpError } from '../../../src/services/http.ts';
 import { OpenBaoError } from '../../../src/services/openbao.ts';
 import { probe } from '../../../src/steps/ess/probe.ts';
 import { captured, nekRig, place } from '../../fakes/nek-rig.ts';
+import { expectTold } from '../../fakes/pods-refused.ts';
 import { putPod } from '../../fakes/rollout-objects.ts';
-import { failure } from '../../fakes/steps-kubernetes.ts';
 
 const { namespace, selector, token } = place.openbao;
 const ess = { namespace: 'ess', selector: 'app=ess' };
@@ -165,12 +165,7 @@ describe('ess.probe', () => {
     };
     await expect(probe.run(input, ctx)).rejects.toMatchObject(wanted);
     expect(await probe.predict(withBearer, ctx)).toMatchObject({ changes: true });
-    cluster.hooks = {
-      before: () => {
-        throw failure(403, 'Forbidden', 'no');
-      },
-    };
-    await expect(probe.run(withBearer, ctx)).rejects.toMatchObject({ code: 'unreachable' });
+    await expectTold(cluster, 'ess', () => probe.run(withBearer, ctx));
     expect(http.calls).toEqual([]);
     expect(probe.check?.({ ess })).toMatchObject([{ path: ['openbao'] }]);
   });

@@ -3,6 +3,7 @@ import { Secret } from '../../../src/engine/secret.ts';
 import type { HttpCheckWith } from '../../../src/generated/types.ts';
 import { check } from '../../../src/steps/http/check.ts';
 import { FakeHttp } from '../../fakes/fake-http.ts';
+import { expectTold } from '../../fakes/pods-refused.ts';
 import { putPod } from '../../fakes/rollout-objects.ts';
 import { stepRig } from '../../fakes/step-context.ts';
 
@@ -94,4 +95,9 @@ test('a long body is cut', async () => {
   const { ctx, http } = rig();
   http.answers.set(url, 'x'.repeat(100_000));
   expect((await check.run({ url }, ctx)).body).toHaveLength(65_536);
+});
+
+test('a list of pods that is refused, or has no answer, is told in the words of every other step', async () => {
+  const { ctx, cluster } = rig();
+  await expectTold(cluster, 'ess', () => check.run({ url, through }, ctx));
 });

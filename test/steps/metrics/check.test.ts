@@ -3,6 +3,7 @@ import type { MetricsCheckWith } from '../../../src/generated/types.ts';
 import { check } from '../../../src/steps/metrics/check.ts';
 import { FakeHttp } from '../../fakes/fake-http.ts';
 import { settled } from '../../fakes/manual-clock.ts';
+import { expectTold } from '../../fakes/pods-refused.ts';
 import { putPod } from '../../fakes/rollout-objects.ts';
 import { stepRig } from '../../fakes/step-context.ts';
 
@@ -120,4 +121,9 @@ test('bad targets are refused, and nothing matching is an error', async () => {
     await expect(check.run({ ...input, ...wrong }, ctx)).rejects.toMatchObject({ code: 'invalid-input' });
   }
   await expect(check.run({ ...input, selector: 'app=x' }, ctx)).rejects.toMatchObject({ code: 'no-match' });
+});
+
+test('a list of pods that is refused, or has no answer, is told in the words of every other step', async () => {
+  const { ctx, cluster } = rig({ a: '' });
+  await expectTold(cluster, 'ess', () => check.run(input, ctx));
 });

@@ -27,8 +27,10 @@ export interface Failure {
     readonly at: (event: RunEvent) => boolean;
     readonly does: (scene: Scene, running: Running) => Promise<void>;
   };
-  /** What the run that met it may end with; 1 unless it says otherwise. Where nothing can be read any more, that is 7. */
-  readonly exit?: readonly (1 | 7 | 130)[];
+  /** What the run that met it may end with; 1 unless it says otherwise. Where nothing can be read any more, that is 7; where it stops before its first change, 4. */
+  readonly exit?: readonly (1 | 4 | 7 | 130)[];
+  /** What the run must have told of it. */
+  readonly says?: RegExp;
   /** Takes the trouble away before the rollback. */
   readonly heal?: (scene: Scene) => Promise<void>;
   /** What of the world the rollback does not bring back, and the runbook says so. */

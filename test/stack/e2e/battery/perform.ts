@@ -82,6 +82,7 @@ export async function failAndRollBack(stage: Stage, given: RunbookCase): Promise
   const failed = await running.finished;
   const { code, stdout, stderr } = failed;
   expect(failure.exit ?? [1], `${stdout.slice(-8000)}\n${stderr}`).toContain(code);
+  if (failure.says !== undefined) expect(`${stdout}\n${stderr}`).toMatch(failure.says);
   expect(stackTraceIn(stderr)).toBeUndefined();
   await failure.heal?.(scene);
   const back = await scene.operator.run(['rollback', 'last', '--yes']);

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { expect } from 'vitest';
 import { versionsOf } from '../../../charts/files.ts';
@@ -46,6 +46,21 @@ export const helmCases: readonly RunbookCase[] = [
       const kept = readdirSync(path.join(operator.folder, 'helm-backups'));
       expect(kept).toEqual([expect.stringMatching(/^notary-service-values-.*\.yaml\.age$/)]);
       await expectDeployed('notary-service', 'nvcf', pinned);
+    },
+    failure: {
+      what: 'the pods of a service crash',
+      prepare: async (scene) => {
+        await upgradeByHand(notary, unready);
+        return to(patch)(scene);
+      },
+      exit: [4],
+      says: /healthy = false \(notary\)/,
+      heal: async ({ operator }) => {
+        expect(existsSync(path.join(operator.folder, 'helm-backups'))).toBe(false);
+        await helm('rollback', notary.release, '--namespace', notary.namespace, '--wait');
+      },
+      // It had changed nothing: what was by hand was taken back by hand.
+      changed: () => expectDeployed('notary-service', 'nvcf', pinned),
     },
     killed: true,
   },
