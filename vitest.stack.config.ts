@@ -6,10 +6,8 @@ const long = [
   'all-runbooks',
   'cassandra',
   'control-plane-backup',
-  'guide-checks',
   'helm-days',
   'nats',
-  'upgrade-openbao',
 ];
 
 // One file at a time: the tests share one cluster.
