@@ -6,8 +6,9 @@ import type { HelmRelease, HelmRevision } from '../../services/helm.ts';
 import { callHelm } from './call.ts';
 import { clientsOf } from './client-record.ts';
 import { rollbackHooks } from './hooks.ts';
-import { diffContent, planLines, valuesOf } from './object-diff.ts';
+import { valuesOf } from './object-diff.ts';
 import { observeRelease } from './observe-release.ts';
+import { releaseDiff } from './release-diff.ts';
 import {
   refOf,
   releaseName,
@@ -21,7 +22,7 @@ import { deployedOf, isPending, newestOf, originOf, previousOf, refusePending } 
 import { runClient } from './run-client.ts';
 import { rollBack } from './undo.ts';
 import { durationOf, releaseWitness } from './upgrade-plan.ts';
-import { diffValues, protectValues } from './values-diff.ts';
+import { protectValues } from './values-diff.ts';
 
 interface State {
   readonly newest: number;
@@ -51,16 +52,7 @@ export const rollback: ChangeStepType<HelmRollbackWith, HelmRollbackOutputs> = {
     return {
       predictable: true,
       changes: true,
-      diff: [
-        ...(current.chartVersion === next.chartVersion
-          ? []
-          : [{ path: 'chart version', before: current.chartVersion, after: next.chartVersion }]),
-        ...diffValues(valuesOf(current), valuesOf(next)).map((line) => ({
-          ...line,
-          path: `values ${line.path}`,
-        })),
-        ...planLines(diffContent(current, next)),
-      ],
+      diff: releaseDiff(current, next),
       outputs: {
         revision: newest.revision + 1,
         fromRevision: newest.revision,

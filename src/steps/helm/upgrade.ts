@@ -6,15 +6,16 @@ import { callHelm } from './call.ts';
 import { chartProblems, targetOf } from './chart-target.ts';
 import { clientsOf } from './client-record.ts';
 import { jobsThatRan, upgradeHooks } from './hooks.ts';
-import { diffContent, planLines, valuesOf } from './object-diff.ts';
+import { valuesOf } from './object-diff.ts';
 import { observeRelease } from './observe-release.ts';
+import { releaseDiff } from './release-diff.ts';
 import { refOf, releaseName, releaseWriteAccess, releaseWrites } from './release-target.ts';
 import { judgeUpgrade } from './release-verdict.ts';
 import { sayRevision } from './revisions.ts';
 import { runClient } from './run-client.ts';
 import { rollBack } from './undo.ts';
 import { durationOf, type Prepared, prepareUpgrade, witnessesOf } from './upgrade-plan.ts';
-import { diffValues, lostValues } from './values-diff.ts';
+import { lostValues } from './values-diff.ts';
 
 interface State {
   readonly newest: number;
@@ -43,16 +44,7 @@ export const upgrade: ChangeStepType<HelmUpgradeWith, HelmUpgradeOutputs> = {
     return {
       predictable: true,
       changes: true,
-      diff: [
-        ...(current.chartVersion === next.chartVersion
-          ? []
-          : [{ path: 'chart version', before: current.chartVersion, after: next.chartVersion }]),
-        ...diffValues(valuesOf(current), valuesOf(next)).map((line) => ({
-          ...line,
-          path: `values ${line.path}`,
-        })),
-        ...planLines(diffContent(current, next)),
-      ],
+      diff: releaseDiff(current, next),
       outputs: {
         revision: newest.revision + 1,
         previousRevision: base.revision,
