@@ -2,13 +2,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 import { failuresAtOnce } from './test/stack/failures-at-once.ts';
 
 /** What a usual run has no time for; `npm run test:stack -- --all` has. */
-const long = [
-  'all-runbooks',
-  'cassandra',
-  'control-plane-backup',
-  'helm-days',
-  'nats',
-];
+const long = ['all-runbooks', 'cassandra', 'control-plane-backup', 'helm-days', 'nats'];
 
 // One file at a time: the tests share one cluster.
 export default defineConfig({
