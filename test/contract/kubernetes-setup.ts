@@ -29,6 +29,8 @@ export type KubernetesSetup = () => Promise<KubernetesWorld>;
 
 const patience = 90_000;
 const script = 'echo started; sleep 2147483647';
+// A rollout of what nothing probes is watched for some seconds more.
+const probed = { readinessProbe: { exec: { command: ['true'] }, periodSeconds: 1 } };
 
 export interface WorkloadOptions {
   readonly replicas?: number;
@@ -38,11 +40,11 @@ export interface WorkloadOptions {
   readonly spec?: JsonObject;
 }
 
-export function podSpec(world: KubernetesWorld, shell = script): JsonObject {
+export function podSpec(world: KubernetesWorld, shell = script, more: JsonObject = {}): JsonObject {
   return {
     terminationGracePeriodSeconds: 1,
     containers: [
-      { name: 'main', image: world.image, imagePullPolicy: 'Never', command: ['sh', '-c', shell] },
+      { name: 'main', image: world.image, imagePullPolicy: 'Never', command: ['sh', '-c', shell], ...more },
     ],
   };
 }
@@ -85,7 +87,7 @@ function workload(
     spec: {
       replicas: options.replicas ?? 1,
       selector: { matchLabels: { app: name } },
-      template: { metadata: { labels: { app: name } }, spec: podSpec(world, options.script) },
+      template: { metadata: { labels: { app: name } }, spec: podSpec(world, options.script, probed) },
       ...options.spec,
     },
   };
