@@ -45,6 +45,26 @@ export function withoutQuorum(id: string, more: Partial<Failure> = {}): Failure 
   };
 }
 
+/** By when it comes to it, the step ends, or waits for Cassandra as long as it has time: whoever sees that interrupts it. */
+function waitedForQuorum(id: string): Failure {
+  return {
+    ...withoutQuorum(id),
+    what: 'Cassandra loses its quorum, and a wait for it is interrupted',
+    exit: [1, 7, 130],
+    strike: {
+      at: (event) => event.type === 'intended' && event.id === id,
+      does: async (_, running) => {
+        await loseQuorum();
+        await running.event(
+          ({ type, ...event }) =>
+            type === 'run-finished' || ('text' in event && /^waiting for Cassandra/.test(String(event.text))),
+        );
+        running.signal('SIGINT');
+      },
+    },
+  };
+}
+
 async function expectAllUnder({ admin }: Scene): Promise<void> {
   const { currentKid } = await heldKeys();
   expect(Object.keys(wrappedBy(await namespaceKeyRows()))).toEqual([currentKid]);
@@ -178,7 +198,7 @@ export const keyCases: readonly RunbookCase[] = [
       return ['rowsPerSecond=40'];
     },
     done: expectAllUnder,
-    failure: withoutQuorum('reencrypt'),
+    failure: waitedForQuorum('reencrypt'),
     killed: true,
   },
   {
