@@ -1,12 +1,12 @@
 import { performance } from 'node:perf_hooks';
 import { parseMekDocument } from '../src/keys/mek-document.ts';
-import { checkRewrapped, planRewrap } from '../src/keys/nek-rewrap.ts';
 import { createSystemClock } from '../src/services/clock-system.ts';
 import { reencrypt } from '../src/steps/nek/reencrypt.ts';
 import { verify } from '../src/steps/nek/verify.ts';
 import { MemoryNekStore } from '../test/fakes/memory-nek-store.ts';
 import { captured, mekFields, nekRig, place } from '../test/fakes/nek-rig.ts';
 import { nekOf, nekRow, newMek, oldMek } from '../test/fakes/nek-rows.ts';
+import { rewrapOne } from './rewrap-one.ts';
 
 /*
  * nek.reencrypt beside a plain loop that does the same for one row after the other, on a store in memory whose calls take a given time.
@@ -38,17 +38,7 @@ async function loop(count: number): Promise<number> {
   const { document } = read;
   const begun = performance.now();
   for await (const { rows } of session.scan({ pageSize: 1000 }, never))
-    for (const row of rows) {
-      const plan = planRewrap([row], { document, kid: newMek, now: clock.now() });
-      if (plan.action !== 'rewrap') throw new Error(plan.action);
-      await session.insert([plan.row], {}, never);
-      const [stored] = await session.rows([plan.row], never);
-      const problems = checkRewrapped(stored, { document, written: plan.row, proof: plan.proof });
-      if (problems.length > 0) throw new Error(problems.join(' '));
-      await session.insert([{ ...plan.row, status: 'VALIDATED' }], {}, never);
-      const [promoted] = await session.rows([plan.row], never);
-      if (promoted?.status !== 'VALIDATED') throw new Error('it was not promoted');
-    }
+    for (const row of rows) await rewrapOne(session, row, { document, kid: newMek, now: clock.now() });
   return (count * 1000) / (performance.now() - begun);
 }
 

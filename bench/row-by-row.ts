@@ -1,13 +1,13 @@
 import { Secret } from '../src/engine/secret.ts';
 import { type MekDocument, parseMekDocument } from '../src/keys/mek-document.ts';
-import { checkRewrapped, planRewrap } from '../src/keys/nek-rewrap.ts';
 import { createSystemClock } from '../src/services/clock-system.ts';
 import { createKubernetes } from '../src/services/kubernetes-real.ts';
-import type { NekRow, NekSession } from '../src/services/nek-store.ts';
+import type { NekRow } from '../src/services/nek-store.ts';
 import { createNekStore } from '../src/services/nek-store-real.ts';
 import { createProcessRunner } from '../src/services/process-node.ts';
 import { sendSignal } from '../test/fakes/send-signal.ts';
 import { readMasterKeys } from '../test/stack/control.ts';
+import { rewrapOne } from './rewrap-one.ts';
 
 const target = {
   namespace: 'cassandra-system',
@@ -25,19 +25,6 @@ async function masterKeys(): Promise<MekDocument> {
   return read.document;
 }
 
-/** What `nek.reencrypt` does for one key, one statement after the other. */
-async function rewrapOne(session: NekSession, row: NekRow, document: MekDocument): Promise<void> {
-  const plan = planRewrap([row], { document, kid: document.currentKid, now: Date.now() });
-  if (plan.action !== 'rewrap') throw new Error(plan.action);
-  await session.insert([plan.row], {}, never);
-  const [stored] = await session.rows([plan.row], never);
-  const problems = checkRewrapped(stored, { document, written: plan.row, proof: plan.proof });
-  if (problems.length > 0) throw new Error(problems.join(' '));
-  await session.insert([{ ...plan.row, status: 'VALIDATED' }], {}, never);
-  const [promoted] = await session.rows([plan.row], never);
-  if (promoted?.status !== 'VALIDATED') throw new Error('it was not promoted');
-}
-
 /** Re-encrypts the namespaces with that prefix by a plain loop with so many keys in flight; keys in a second. */
 export async function rowByRow(kubeconfig: string, prefix: string, inFlight: number): Promise<number> {
   const clock = createSystemClock();
@@ -53,7 +40,8 @@ export async function rowByRow(kubeconfig: string, prefix: string, inFlight: num
     const total = rows.length;
     const begun = performance.now();
     const worker = async () => {
-      for (let row = rows.pop(); row !== undefined; row = rows.pop()) await rewrapOne(session, row, document);
+      for (let row = rows.pop(); row !== undefined; row = rows.pop())
+        await rewrapOne(session, row, { document, kid: document.currentKid, now: Date.now() });
     };
     await Promise.all(Array.from({ length: inFlight }, worker));
     return (total * 1000) / (performance.now() - begun);

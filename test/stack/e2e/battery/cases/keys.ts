@@ -56,8 +56,9 @@ function waitedForQuorum(id: string): Failure {
       does: async (_, running) => {
         await loseQuorum();
         await running.event(
-          ({ type, ...event }) =>
-            type === 'run-finished' || ('text' in event && /^waiting for Cassandra/.test(String(event.text))),
+          (event) =>
+            event.type === 'run-finished' ||
+            (event.type === 'progress' && /^waiting for Cassandra/.test(event.text)),
         );
         running.signal('SIGINT');
       },
