@@ -4,6 +4,7 @@ import { requireNamespace } from '../kubectl/errors.ts';
 import { access, targetProblems } from '../kubectl/target.ts';
 import { callHelm } from './call.ts';
 import { releaseReadAccess } from './release-target.ts';
+import { isPending } from './revisions.ts';
 
 export const list: ReadStepType<HelmListWith, HelmListOutputs> = {
   type: 'helm.list',
@@ -20,7 +21,7 @@ export const list: ReadStepType<HelmListWith, HelmListOutputs> = {
   check: ({ namespace }) => targetProblems({ namespace }),
   findings: ({ releases, pending }) => ({
     details: releases
-      .filter(({ status }) => status.startsWith('pending-') || status === 'failed')
+      .filter((release) => isPending(release) || release.status === 'failed')
       .map(
         ({ namespace, release, revision, status, updated }) =>
           `${namespace}/${release}: revision ${revision} is ${status} since ${updated}`,
@@ -38,7 +39,7 @@ export const list: ReadStepType<HelmListWith, HelmListOutputs> = {
     const releases = await callHelm(() => ctx.services.helm.list(where, ctx.signal));
     const named = (fits: (status: string) => boolean) =>
       releases.filter(({ status }) => fits(status)).map((item) => `${item.namespace}/${item.release}`);
-    const pending = named((status) => status.startsWith('pending-'));
+    const pending = named((status) => isPending({ status }));
     const failed = named((status) => status === 'failed');
     const trouble = [...pending.map((name) => `${name} pending`), ...failed.map((name) => `${name} failed`)];
     return {

@@ -13,7 +13,7 @@ export function deployedOf(history: readonly HelmRevision[]): HelmRevision | und
   return history.findLast(({ status }) => status === 'deployed');
 }
 
-export function isPending({ status }: HelmRevision): boolean {
+export function isPending({ status }: { readonly status: string }): boolean {
   return status.startsWith('pending-');
 }
 
