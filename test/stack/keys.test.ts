@@ -2,13 +2,16 @@ import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type Connection, connect, isReady } from './api.ts';
 import {
   askActiveOpenBao,
+  cassandraPods,
   ensureUp,
   everyApiKeyValid,
   everySecretReadable,
   issueApiKey,
+  killPod,
   openBaoAuditLog,
   openBaoAuditOffsets,
   openBaoAuditText,
+  pauseCassandra,
   readMasterKeys,
   reset,
   runMigrations,
@@ -35,6 +38,12 @@ async function fields(): Promise<MasterKeyFields> {
 async function logOf(namespace: string, selector: string): Promise<string> {
   const [pod] = (await podsOf(admin, namespace, selector)).filter(isReady);
   return admin.core.readNamespacedPodLog({ namespace, name: pod?.metadata?.name ?? '' });
+}
+
+/** Of the pod that started last, ready or not; empty while its container is being made. */
+async function newestLogOf(namespace: string, selector: string): Promise<string> {
+  const [pod] = await podsOf(admin, namespace, selector);
+  return admin.core.readNamespacedPodLog({ namespace, name: pod?.metadata?.name ?? '' }).catch(() => '');
 }
 
 const apiKeys = ['api-keys', 'app.kubernetes.io/name=helm-nvcf-api-keys'] as const;
@@ -90,6 +99,22 @@ test('the published rotation breaks every older API key as soon as API Keys rest
   await restartApiKeys();
   await issueApiKey('after-the-repair');
   expect(await everyApiKeyValid()).toEqual({ asked: 8, wrong: [] });
+});
+
+test('a reset spares no pod that read other keys and was not ready yet', async () => {
+  await writeMasterKeys({
+    ...(await fields()),
+    private_jwks: keySet([masterKey(timeUuid(Date.now()))]),
+  });
+  cassandraPods.forEach(pauseCassandra);
+  const [before] = await podsOf(admin, ...apiKeys);
+  await killPod('api-keys', before?.metadata?.name ?? '');
+  await waitFor(async () => (await newestLogOf(...apiKeys)).includes('Loaded private JWKs'), {
+    what: 'a new pod of API Keys to read the document',
+    seconds: 120,
+  });
+  await reset();
+  expect(await everyApiKeyValid()).toEqual({ asked: 6, wrong: [] });
 });
 
 describe('ESS', () => {

@@ -63,10 +63,19 @@ export async function restoreWorkloads(connection: Connection = connect()): Prom
   const openbao = settleOpenBao(connection).then(() => restoreOpenBaoContent(connection));
   const rows = restoreCassandraContent(connection, { schema: !isCurrentSeed() });
   const [rowsChanged] = await Promise.all([rows, openbao]);
-  await deletePods(connection, await stalePods(connection, rowsChanged));
-  await waitForWorkloads(connection, 400);
-  await waitForNoLeavingPods(connection);
+  await replaceStalePods(connection, rowsChanged);
   await restoreStreams(connection);
+}
+
+/** Until every pod holds the seed's keys: one that read the document before it was restored may get ready only now. */
+async function replaceStalePods(connection: Connection, rowsChanged: boolean): Promise<void> {
+  let stale = await stalePods(connection, rowsChanged);
+  do {
+    await deletePods(connection, stale);
+    await waitForWorkloads(connection, 400);
+    await waitForNoLeavingPods(connection);
+    stale = await stalePods(connection, false);
+  } while (stale.length > 0);
 }
 
 // Clusters of older sources hold a double, whose pods cannot turn into a ring one by one.
