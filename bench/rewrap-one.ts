@@ -18,6 +18,4 @@ export async function rewrapOne(
   const problems = checkRewrapped(stored, { document, written: plan.row, proof: plan.proof });
   if (problems.length > 0) throw new Error(problems.join(' '));
   await session.insert([{ ...plan.row, status: 'VALIDATED' }], {}, never);
-  const [promoted] = await session.rows([plan.row], never);
-  if (promoted?.status !== 'VALIDATED') throw new Error('it was not promoted');
 }

@@ -40,7 +40,8 @@ export async function readAll(
 
 /** A query page by page; one page is fetched while its reader works on the one before, and no more. */
 export function pagesOf(asker: Asker, query: Query, signal: AbortSignal): AsyncGenerator<Page> {
-  return ahead(pages(asker, query, signal));
+  const source = pages(asker, query, signal);
+  return ahead(source, () => source.next());
 }
 
 /**
@@ -57,7 +58,7 @@ export async function* scanRing(
   try {
     for (let index = 0; index < parts; index++) {
       for (const { after, upTo } of ranges.slice(index + begun.length, index + lanes)) {
-        begun.push(begin(pagesOf(asker, { ...query, params: [String(after), String(upTo)] }, signal)));
+        begun.push(begin(pages(asker, { ...query, params: [String(after), String(upTo)] }, signal)));
       }
       const lane = begun.shift();
       if (lane === undefined) return;
@@ -91,8 +92,11 @@ async function* pages(asker: Asker, query: Query, signal: AbortSignal): AsyncGen
 }
 
 /** Asks for the next item before the present one is handed out. */
-async function* ahead<T>(source: AsyncGenerator<T>): AsyncGenerator<T> {
-  let next = source.next();
+async function* ahead<T>(
+  source: AsyncGenerator<T>,
+  first: () => Promise<IteratorResult<T>>,
+): AsyncGenerator<T> {
+  let next = first();
   try {
     for (;;) {
       const { value, done } = await next;
@@ -107,18 +111,9 @@ async function* ahead<T>(source: AsyncGenerator<T>): AsyncGenerator<T> {
   }
 }
 
-/** Asks for the first item at once. */
+/** Asks for the first item at once, and for no other before the first is wanted. */
 function begin<T>(source: AsyncGenerator<T>): AsyncGenerator<T> {
   const first = source.next();
   first.catch(() => undefined);
-  return (async function* () {
-    try {
-      const { value, done } = await first;
-      if (done === true) return;
-      yield value;
-      yield* source;
-    } finally {
-      await source.return(undefined);
-    }
-  })();
+  return ahead(source, () => first);
 }

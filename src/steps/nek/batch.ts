@@ -32,9 +32,9 @@ export interface Writer {
 type Found = ReadonlyMap<string, NekRow>;
 
 /**
- * Brings rows of one namespace into use: inserts them where ESS does not look, reads them back, proves them, inserts the identical rows
- * as `VALIDATED` and reads that back. Whoever writes the same rows at the same time does the same. Gives the items that this promoted;
- * the others are as they were or somebody else's work, and the next pass sees which.
+ * Brings rows of one namespace into use: inserts them where ESS does not look, reads them back, proves them, and inserts the identical
+ * rows as `VALIDATED`. Whoever writes the same rows at the same time does the same. Gives the items that this promoted; the others are
+ * as they were or somebody else's work, and the next pass sees which. It reads every promoted row again, too.
  */
 export async function writeBatch(writer: Writer, items: readonly Item[]): Promise<readonly Item[]> {
   const proven = prove(writer, items, await insertPending(writer, items));
@@ -82,10 +82,14 @@ async function promote(writer: Writer, items: readonly Item[]): Promise<readonly
   let timestamp: number | undefined;
   for (let attempt = 0; open.length > 0; attempt++) {
     const rows = open.map(({ row }): NewNekRow => ({ ...row, status: 'VALIDATED' }));
-    await insert(writer, rows, timestamp);
-    const found = await readBack(writer, open);
+    const acknowledged = await insert(writer, rows, timestamp);
+    // A quorum has it. Where a later clock's status beats it all the same, the next pass finds the row waiting.
+    const certain = acknowledged && attempt === 0 ? open.filter(({ fresh }) => fresh) : [];
+    promoted.push(...certain);
+    const doubtful = open.filter((item) => !certain.includes(item));
+    const found = doubtful.length === 0 ? new Map<string, NekRow>() : await readBack(writer, doubtful);
     const waiting: Item[] = [];
-    for (const item of open) {
+    for (const item of doubtful) {
       const stored = found.get(idOf(item.row));
       if (stored === undefined || !isSame(stored, item.row)) continue;
       if (stored.status === 'VALIDATED') promoted.push(item);
@@ -109,22 +113,22 @@ async function afterStatus(writer: Writer, items: readonly Item[]): Promise<numb
   return newest === undefined ? undefined : newest + 1;
 }
 
-/** Returns when the rows were written or may have been: only reading back tells. */
-async function insert(writer: Writer, rows: readonly NewNekRow[], timestamp?: number): Promise<void> {
+/** Whether a quorum has acknowledged the rows. False: they may have been written, only reading back tells. */
+async function insert(writer: Writer, rows: readonly NewNekRow[], timestamp?: number): Promise<boolean> {
   const { ctx, session, pace } = writer;
   for (let attempt = 0; ; attempt++) {
     requireTime(ctx);
     try {
       await session.insert(rows, timestamp === undefined ? {} : { timestamp }, ctx.signal);
-      pace.wentWell();
-      return;
+      pace.wentWell(rows.length);
+      return true;
     } catch (error) {
       requireTime(ctx);
       if (!(error instanceof NekStoreError)) throw error;
       if (error.outcome === 'not-applied' && !error.retryable)
         throw storeError('write namespace keys', error);
       pace.trouble();
-      if (error.outcome === 'unknown') return;
+      if (error.outcome === 'unknown') return false;
       await pause(writer, attempt, error);
     }
   }

@@ -1,7 +1,10 @@
 /** Jobs at the same time, those of one key one after the other. */
 export interface Lanes {
-  /** Resolves when the job may be considered begun: whoever adds faster than jobs end waits here. Throws what a job threw. */
-  add(key: string, job: () => Promise<void>): Promise<void>;
+  /**
+   * Resolves when the job may be considered begun: whoever adds faster than jobs end waits here. Throws what a job threw.
+   * `weight` is what it takes of the limit; one that is heavier than the limit runs alone.
+   */
+  add(key: string, weight: number, job: () => Promise<void>): Promise<void>;
   /** Until nothing is running. Throws what a job threw. */
   drain(): Promise<void>;
 }
@@ -10,6 +13,7 @@ export interface Lanes {
 export function createLanes(limit: () => number): Lanes {
   const last = new Map<string, Promise<void>>();
   let running = 0;
+  let load = 0;
   let failure: { readonly error: unknown } | undefined;
   let wake: () => void = () => undefined;
   const ended = () =>
@@ -19,8 +23,9 @@ export function createLanes(limit: () => number): Lanes {
   const rethrow = () => {
     if (failure !== undefined) throw failure.error;
   };
-  const begin = (key: string, job: () => Promise<void>) => {
+  const begin = (key: string, weight: number, job: () => Promise<void>) => {
     running += 1;
+    load += weight;
     const own: Promise<void> = (last.get(key) ?? Promise.resolve())
       .then(() => (failure === undefined ? job() : undefined))
       .catch((error: unknown) => {
@@ -28,16 +33,17 @@ export function createLanes(limit: () => number): Lanes {
       })
       .then(() => {
         running -= 1;
+        load -= weight;
         if (last.get(key) === own) last.delete(key);
         wake();
       });
     last.set(key, own);
   };
   return {
-    async add(key, job) {
-      while (running >= limit() && failure === undefined) await ended();
+    async add(key, weight, job) {
+      while (running > 0 && load + weight > limit() && failure === undefined) await ended();
       rethrow();
-      begin(key, job);
+      begin(key, weight, job);
     },
     async drain() {
       while (running > 0) await ended();

@@ -1,5 +1,7 @@
 import type { Clock } from '../../services/clock.ts';
 
+/** Of the most that may be in flight: what is added after a while without trouble. */
+const slowly = 1 / 16;
 const firstPause = 250;
 const longestPause = 30_000;
 /** Failures of one moment have one cause. Milliseconds. */
@@ -7,9 +9,9 @@ const moment = 1000;
 
 /** How much at once: less after each trouble, slowly more when all is well. */
 export interface Pace {
-  /** Batches that may be in flight now. */
+  /** Rows that may be in flight now. */
   readonly inFlight: number;
-  wentWell(): void;
+  wentWell(rows: number): void;
   trouble(): void;
   /** Longer from attempt to attempt, counted from 0. */
   rest(attempt: number, signal: AbortSignal): Promise<void>;
@@ -23,11 +25,11 @@ export function createPace(clock: Clock, most: number): Pace {
     get inFlight() {
       return inFlight;
     },
-    wentWell() {
-      good += 1;
+    wentWell(rows) {
+      good += rows;
       if (good < inFlight * 4) return;
       good = 0;
-      inFlight = Math.min(most, inFlight + 1);
+      inFlight = Math.min(most, inFlight + Math.ceil(most * slowly));
     },
     trouble() {
       good = 0;

@@ -12,6 +12,8 @@ import { type NekRows, readNeks } from './scan.ts';
 
 /** Namespace keys that are planned together, named in one durable append, and then written. */
 const largestChunk = 256;
+/** What a batch costs beside its rows is as much as some rows. */
+const leastWeight = 8;
 
 export interface PassOptions {
   readonly batch: number;
@@ -48,8 +50,8 @@ export async function pass(
   const size = Math.max(1, Math.min(largestChunk, rowsPerSecond ?? largestChunk));
   try {
     await readNeks(ctx, world.session, async ({ neks }) => {
-      for (let start = 0; start < neks.length; start += size) {
-        const items = plan(ctx, world, { neks: neks.slice(start, start + size), ...options });
+      for (const chunk of chunksOf(neks, size)) {
+        const items = plan(ctx, world, { neks: chunk, ...options });
         if (items.length > 0) {
           await throttle.take(items.length, ctx.signal);
           const fresh = items.filter((item) => item.fresh);
@@ -65,6 +67,22 @@ export async function pass(
     throw error;
   }
   await lanes.drain();
+}
+
+/** At most so many keys at once, cut between namespaces where that can be: a namespace in two parts is written in more batches. */
+function* chunksOf(neks: readonly NekRows[], size: number): Generator<readonly NekRows[]> {
+  let start = 0;
+  while (start < neks.length) {
+    let end = Math.min(start + size, neks.length);
+    const cut = neks[end]?.[0]?.namespace;
+    if (cut !== undefined) {
+      let before = end;
+      while (before > start && neks[before - 1]?.[0]?.namespace === cut) before -= 1;
+      if (before > start) end = before;
+    }
+    yield neks.slice(start, end);
+    start = end;
+  }
 }
 
 function plan(
@@ -111,11 +129,13 @@ async function write(
     if (known === undefined) byNamespace.set(item.row.namespace, [item]);
     else known.push(item);
   }
-  for (const [namespace, items] of byNamespace)
-    await lanes.add(namespace, async () => {
+  for (const [namespace, items] of byNamespace) {
+    const weight = Math.max(leastWeight, Math.min(items.length, work.batch));
+    await lanes.add(namespace, weight, async () => {
       for (let start = 0; start < items.length; start += work.batch)
         for (const { fresh } of await writeBatch(writer, items.slice(start, start + work.batch)))
           if (fresh) work.tally.rewrapped += 1;
           else work.tally.finished += 1;
     });
+  }
 }

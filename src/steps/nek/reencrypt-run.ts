@@ -42,7 +42,7 @@ export async function reencryptAll(input: NekReencryptWith, ctx: RunContext): Pr
     await noteBegun(ctx);
     const total = { ...doneBefore(ctx.resumed), passes: 0 };
     const report = reporter(ctx, { expected: keys, total });
-    const pace = createPace(clock, input.inFlight ?? 16);
+    const pace = createPace(clock, input.inFlight ?? 1024);
     const options: PassOptions = {
       batch: input.batch ?? 50,
       rowsPerSecond: input.rowsPerSecond,

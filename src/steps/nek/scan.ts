@@ -5,7 +5,8 @@ import { NekStoreError } from '../../services/nek-store.ts';
 import { onStore } from '../mek/session.ts';
 import { outOfTime } from '../out-of-time.ts';
 
-const pageSize = 1000;
+/** Each page costs Cassandra as much as some hundred rows. About 1 MB. */
+const pageSize = 1500;
 
 /** All rows of one namespace key (NEK), newest first; never empty. */
 export type NekRows = readonly NekRow[];

@@ -1,24 +1,34 @@
 import { createHash } from 'node:crypto';
+import { deserialize, serialize } from 'node:v8';
 import type { NekRows } from './scan.ts';
 
 export interface NekSample {
   add(rows: NekRows): void;
   /** How many were added. */
   readonly total: number;
-  /** The chosen ones; all of them when there are no more than the size. */
-  chosen(): readonly NekRows[];
+  /** How many are chosen: all of them when there are no more than the size. */
+  readonly size: number;
+  /** The chosen ones, so many at once. */
+  chosen(atOnce: number): Iterable<readonly NekRows[]>;
 }
+
+/** Beyond the sample, for as long as it takes to choose again. */
+const surplus = 1 / 8;
 
 /**
  * The `size` keys whose hash with the seed is smallest: a random sample that the same seed gives again, in whatever order the rows
- * come. Holds twice the sample at most.
+ * come. Holds little more than the sample.
  */
 export function createSample(size: number, seed: string): NekSample {
-  let kept: { readonly rank: string; readonly rows: NekRows }[] = [];
+  // As bytes: ten thousand keys as objects would make the heap grow far beyond them before it is swept.
+  let kept: { readonly rank: string; readonly rows: Buffer }[] = [];
   let total = 0;
+  /** No key beyond it can be among the smallest any more. */
+  let limit: string | undefined;
   const cut = () => {
-    if (kept.length > size)
-      kept = kept.sort((a, b) => (a.rank < b.rank ? -1 : a.rank > b.rank ? 1 : 0)).slice(0, size);
+    if (kept.length <= size) return;
+    kept = kept.sort((a, b) => (a.rank < b.rank ? -1 : a.rank > b.rank ? 1 : 0)).slice(0, size);
+    limit = kept.at(-1)?.rank;
   };
   return {
     get total() {
@@ -31,12 +41,17 @@ export function createSample(size: number, seed: string): NekSample {
       const rank = createHash('sha256')
         .update(`${seed}\0${first.namespace}\0${first.kid}`)
         .digest('base64url');
-      kept.push({ rank, rows });
-      if (kept.length >= size * 2) cut();
+      if (limit !== undefined && rank > limit) return;
+      kept.push({ rank, rows: Buffer.from(serialize(rows)) });
+      if (kept.length >= size * (1 + surplus)) cut();
     },
-    chosen() {
+    get size() {
+      return Math.min(total, size);
+    },
+    *chosen(atOnce) {
       cut();
-      return kept.map(({ rows }) => rows);
+      for (let start = 0; start < kept.length; start += atOnce)
+        yield kept.slice(start, start + atOnce).map(({ rows }) => deserialize(rows) as NekRows);
     },
   };
 }

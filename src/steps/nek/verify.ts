@@ -81,13 +81,11 @@ interface Proven {
 }
 
 async function prove(ctx: ReadContext, verifier: Verifier, sample: NekSample): Promise<Proven> {
-  const chosen = sample.chosen();
   const show = sparing(ctx);
   const failures: Failure[] = [];
-  let waiting = 0;
-  for (let start = 0; start < chosen.length; start += atOnce) {
-    if (ctx.signal.aborted) throw outOfTime(ctx, `Only ${start} of ${chosen.length} were opened in time.`);
-    const group = chosen.slice(start, start + atOnce);
+  let [opened, waiting] = [0, 0];
+  for (const group of sample.chosen(atOnce)) {
+    if (ctx.signal.aborted) throw outOfTime(ctx, `Only ${opened} of ${sample.size} were opened in time.`);
     const verdicts = await Promise.all(group.map((rows) => verifier.judge(rows)));
     for (const [index, verdict] of verdicts.entries()) {
       const row = group[index]?.[0];
@@ -95,9 +93,10 @@ async function prove(ctx: ReadContext, verifier: Verifier, sample: NekSample): P
       if (verdict.state === 'failed' && row !== undefined)
         failures.push({ namespace: row.namespace, kid: row.kid, reason: verdict.reason });
     }
-    show(() => `opened ${start + group.length} of ${chosen.length}`);
+    opened += group.length;
+    show(() => `opened ${opened} of ${sample.size}`);
   }
-  return { checked: chosen.length, waiting, failures };
+  return { checked: opened, waiting, failures };
 }
 
 function answer(

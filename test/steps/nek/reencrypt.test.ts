@@ -102,7 +102,7 @@ describe('nek.reencrypt', () => {
       apply();
       open -= 1;
     };
-    await reencrypt.run({ ...place, inFlight: 4, batch: 10 }, await small.begin());
+    await reencrypt.run({ ...place, inFlight: 32, batch: 10 }, await small.begin());
     expect(most).toBe(4);
   });
 
