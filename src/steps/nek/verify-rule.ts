@@ -62,19 +62,24 @@ export async function createVerifier(using: {
   };
   return {
     async judge(rows) {
-      const newest = rows.toSorted((a, b) => b.encryptedAt - a.encryptedAt);
-      for (const row of newest) {
-        if (readable.has(row.status)) {
-          const reason = await check(row);
-          return reason === '' ? { state: 'proven' } : { state: 'failed', reason };
-        }
-        if (!waiting.has(row.status))
-          return { state: 'failed', reason: 'a row has a status that ESS does not know' };
+      const row = decisive(rows).at(-1);
+      if (row === undefined || waiting.has(row.status)) {
+        const unused = rows.every(({ status }) => status === 'PENDING_ROTATION');
+        return unused ? { state: 'waiting' } : { state: 'failed', reason: 'no row that ESS could read' };
       }
-      const unused = rows.every((row) => row.status === 'PENDING_ROTATION');
-      return unused ? { state: 'waiting' } : { state: 'failed', reason: 'no row that ESS could read' };
+      if (!readable.has(row.status))
+        return { state: 'failed', reason: 'a row has a status that ESS does not know' };
+      const reason = await check(row);
+      return reason === '' ? { state: 'proven' } : { state: 'failed', reason };
     },
   };
+}
+
+/** Of the rows of one namespace key, in any order, those that a verdict depends on, newest first: down to the first that does not wait. */
+export function decisive(rows: readonly NekRow[]): readonly NekRow[] {
+  const newest = rows.toSorted((a, b) => b.encryptedAt - a.encryptedAt);
+  const first = newest.findIndex(({ status }) => !waiting.has(status));
+  return first < 0 ? newest : newest.slice(0, first + 1);
 }
 
 type Header = Readonly<Record<string, unknown>>;

@@ -165,8 +165,8 @@ describe('nek.verify', () => {
 
   test('a key whose rows lie on two pages is judged as one', async () => {
     const { ctx, store } = nekRig();
-    for (let index = 0; index < 1500; index++)
-      store.put(nekRow({ ...good, encryptedAt: index, ...(index < 1499 && { mek: oldMek }) }));
+    for (let index = 0; index < 2000; index++)
+      store.put(nekRow({ ...good, encryptedAt: index, ...(index < 1999 && { mek: oldMek }) }));
     expect(await verify.run(lenient, ctx)).toMatchObject({ total: 1, ok: true });
   });
 
