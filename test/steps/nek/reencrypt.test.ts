@@ -106,6 +106,15 @@ describe('nek.reencrypt', () => {
     expect(most).toBe(4);
   });
 
+  test('does not cut a namespace in two for less than a whole batch', async () => {
+    const { store, begin } = await started();
+    for (let namespace = 0; namespace < 6; namespace++)
+      for (let index = 0; index < 100; index++)
+        store.put(nekRow({ namespace: `ns-${namespace}`, seed: `key ${namespace} ${index}` }));
+    await reencrypt.run(place, await begin());
+    expect(store.inserted.map((rows) => rows.length)).toEqual(Array(24).fill(50));
+  });
+
   test('a second run finds nothing to do', async () => {
     const { store, ctx, begin } = await started();
     someRows(store);
