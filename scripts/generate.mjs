@@ -1,11 +1,11 @@
 // Writes src/generated/ from schemas/: TypeScript types and standalone validators.
 // `generate()` is also called by the test that proves the folder current.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Ajv from 'ajv';
 import standaloneCode from 'ajv/dist/standalone/index.js';
-import { buildSync } from 'esbuild';
+import { build } from 'esbuild';
 import { compile } from 'json-schema-to-typescript';
 import { orTemplate } from './or-template.mjs';
 
@@ -55,8 +55,10 @@ export function editorSchema({ runbook, steps }) {
   return schema;
 }
 
-/** One module of validators: 'template' has the envelope and the inventory besides. */
-function validators({ runbook, services, steps }, kind) {
+const banner = '// Generated from schemas/ by scripts/generate.mjs. Not edited by hand.\n';
+
+/** Turns schemas into the source of modules with one validator each. */
+function compiler() {
   // strict: an unknown keyword or a typo in a schema fails the build.
   const ajv = new Ajv({
     allErrors: true,
@@ -68,27 +70,83 @@ function validators({ runbook, services, steps }, kind) {
   });
   for (const keyword of ['x-secret', 'x-literal', 'x-or-template', 'x-kind', 'markdownDescription'])
     ajv.addKeyword(keyword);
-  const exported = {};
-  const add = (name, schema) => {
-    const { $schema, ...rest } = schema;
-    ajv.addSchema({ ...rest, $id: name }, name);
-    exported[name] = name;
+  return (id, { $schema, ...schema }, exported) => {
+    ajv.addSchema({ ...schema, $id: id }, id);
+    return standaloneCode.default(ajv, { [exported]: id });
   };
-  if (kind === 'template') {
-    add('runbook', runbook);
-    add('services', services);
-  }
-  for (const { type, schema } of steps) {
-    const input = schema.properties.with;
-    add(`${kind}${pascal(type)}`, kind === 'with' ? input : orTemplate(input));
-  }
-  return standaloneCode.default(ajv, exported);
 }
 
-/** File name → content of everything below src/generated/. */
-export async function generate() {
-  const schemas = readSchemas();
-  const files = {};
+/** Modules that are loaded one by one: what several of them need is in modules of its own. */
+async function modules(sources) {
+  const namespace = 'source';
+  const virtual = {
+    name: namespace,
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^source:/ }, ({ path: name }) => ({ path: name.slice(7), namespace }));
+      onLoad({ filter: /./, namespace }, ({ path: name }) => ({ contents: sources[name], resolveDir: root }));
+    },
+  };
+  const { outputFiles } = await build({
+    entryPoints: Object.keys(sources).map((name) => ({ in: `source:${name}`, out: name })),
+    plugins: [virtual],
+    outdir: root,
+    bundle: true,
+    splitting: true,
+    write: false,
+    format: 'esm',
+    platform: 'node',
+    target: 'node20',
+    chunkNames: 'validators/shared-[hash]',
+  });
+  return Object.fromEntries(outputFiles.map((file) => [path.relative(root, file.path), file.text]));
+}
+
+function validators({ runbook, services, steps }) {
+  const compile = compiler();
+  const sources = {
+    'validators/runbook': compile('runbook', runbook, 'runbook'),
+    'validators/services': compile('services', services, 'services'),
+  };
+  for (const { type, schema } of steps) {
+    const input = schema.properties.with;
+    const read = compile(`${type}#read`, orTemplate(input), 'template');
+    sources[`validators/${type}`] = `${read}\nexport const schema = ${JSON.stringify(schema)};\n`;
+    sources[`validators/${type}.run`] = compile(`${type}#run`, input, 'rendered');
+  }
+  return modules(sources);
+}
+
+/** A table that loads a step type's schema when it is asked for. */
+function table(types, { name, schema, of, head = '', entry }) {
+  const lines = types.map((type) => `  '${type}': ${entry(`./validators/${type}`)},\n`);
+  return {
+    [`${name}.js`]: `${banner}${head}export const ${of} = {\n${lines.join('')}};\n`,
+    [`${name}.d.ts`]: `${banner}import type { ${schema} } from '../engine/step-schema.ts';
+
+export const ${of}: Readonly<Record<string, () => Promise<${schema}>>>;
+`,
+  };
+}
+
+function tables(types) {
+  return {
+    ...table(types, {
+      name: 'step-schemas',
+      of: 'stepSchemas',
+      schema: 'ReadStepSchema',
+      entry: (file) => `() => import('${file}.js')`,
+    }),
+    ...table(types, {
+      name: 'full-step-schemas',
+      of: 'fullStepSchemas',
+      schema: 'StepSchema',
+      head: 'const both = async (read, run) => ({ ...(await read), with: (await run).rendered });\n\n',
+      entry: (file) => `() => both(import('${file}.js'), import('${file}.run.js'))`,
+    }),
+  };
+}
+
+async function types({ services, steps }) {
   const options = {
     bannerComment: '',
     additionalProperties: false,
@@ -96,54 +154,34 @@ export async function generate() {
     format: false,
     strictIndexSignatures: false,
   };
-  let types = '// Generated from schemas/ by scripts/generate.mjs. Not edited by hand.\n\n';
-  for (const { type, schema } of schemas.steps) {
-    types += await compile(withSecrets(schema.properties.with), `${pascal(type)}With`, options);
-    types += await compile(withSecrets(schema.properties.outputs), `${pascal(type)}Outputs`, options);
+  let text = `${banner}\n`;
+  for (const { type, schema } of steps) {
+    text += await compile(withSecrets(schema.properties.with), `${pascal(type)}With`, options);
+    text += await compile(withSecrets(schema.properties.outputs), `${pascal(type)}Outputs`, options);
   }
-  types += await compile(structuredClone(schemas.services), 'ServicesFile', options);
-  files['types.ts'] = types;
-  const imports = "import type { ValidateFunction } from 'ajv';\n\n";
-  const own = {
-    template: 'export const runbook: ValidateFunction;\nexport const services: ValidateFunction;\n',
-    with: '',
+  return text + (await compile(structuredClone(services), 'ServicesFile', options));
+}
+
+/** File name → content of everything below src/generated/. */
+export async function generate() {
+  const schemas = readSchemas();
+  const declared = (name) =>
+    `${banner}import type { ValidateFunction } from 'ajv';\n\nexport const ${name}: ValidateFunction;\n`;
+  return {
+    'types.ts': await types(schemas),
+    ...(await validators(schemas)),
+    'validators/runbook.d.ts': declared('runbook'),
+    'validators/services.d.ts': declared('services'),
+    ...tables(schemas.steps.map(({ type }) => type)),
   };
-  for (const [kind, name] of [
-    ['template', 'validators'],
-    ['with', 'validators-with'],
-  ]) {
-    const bundled = buildSync({
-      stdin: { contents: validators(schemas, kind), resolveDir: root },
-      bundle: true,
-      write: false,
-      format: 'esm',
-      platform: 'node',
-      target: 'node20',
-    });
-    files[`${name}.js`] = bundled.outputFiles[0].text;
-    const declared = schemas.steps.map(
-      ({ type }) => `export const ${kind}${pascal(type)}: ValidateFunction;\n`,
-    );
-    files[`${name}.d.ts`] = `${imports}${own[kind]}${declared.join('')}`;
-  }
-  const head = '// Generated from schemas/ by scripts/generate.mjs. Not edited by hand.\n';
-  const read = schemas.steps.map(
-    ({ type, schema }) =>
-      `  '${type}': { schema: ${JSON.stringify(schema)} as unknown as StepSchemaFile, template: v.template${pascal(type)} },`,
-  );
-  files['step-schemas.ts'] =
-    `${head}import type { ReadStepSchema, StepSchemaFile } from '../engine/step-schema.ts';\nimport * as v from './validators.js';\n\n/** What reading a runbook needs of each step type. */\nexport const stepSchemas: Readonly<Record<string, ReadStepSchema>> = {\n${read.join('\n')}\n};\n`;
-  const full = schemas.steps.map(
-    ({ type }) => `  '${type}': { ...known('${type}'), with: w.with${pascal(type)} },`,
-  );
-  files['full-step-schemas.ts'] =
-    `${head}import type { ReadStepSchema, StepSchema } from '../engine/step-schema.ts';\nimport { stepSchemas } from './step-schemas.ts';\nimport * as w from './validators-with.js';\n\nfunction known(type: string): ReadStepSchema {\n  return stepSchemas[type] as ReadStepSchema;\n}\n\n/** What planning and running need besides. */\nexport const fullStepSchemas: Readonly<Record<string, StepSchema>> = {\n${full.join('\n')}\n};\n`;
-  return files;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const directory = path.join(root, 'src', 'generated');
-  mkdirSync(directory, { recursive: true });
-  for (const [name, content] of Object.entries(await generate()))
-    writeFileSync(path.join(directory, name), content);
+  const files = await generate();
+  mkdirSync(path.join(directory, 'validators'), { recursive: true });
+  for (const [name, content] of Object.entries(files)) writeFileSync(path.join(directory, name), content);
+  // What an earlier schema left behind.
+  for (const name of readdirSync(directory, { recursive: true }))
+    if (files[name] === undefined && name !== 'validators') rmSync(path.join(directory, name));
 }

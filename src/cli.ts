@@ -2,16 +2,17 @@
 import { realpathSync } from 'node:fs';
 import { homedir, hostname, userInfo } from 'node:os';
 import path from 'node:path';
-import process from 'node:process';
-import { fileURLToPath } from 'node:url';
+import { isatty } from 'node:tty';
 import type { Environment } from './commands/command.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 
 declare const RUNBOOK_VERSION: string;
 
+type Start = typeof import('./commands/start.ts');
+
 /** Both `src/cli.ts` and `dist/cli.js` stand one folder below the package. */
 function packageRoot(): string {
-  return path.dirname(path.dirname(realpathSync(fileURLToPath(import.meta.url))));
+  return path.dirname(path.dirname(realpathSync(import.meta.filename)));
 }
 
 function osUser(): string {
@@ -23,12 +24,7 @@ function osUser(): string {
   }
 }
 
-async function environment(): Promise<Environment> {
-  const [{ createStreams }, { createRedactor }, { secretEnvironment }] = await Promise.all([
-    import('./output/streams.ts'),
-    import('./engine/redactor.ts'),
-    import('./engine/secret-environment.ts'),
-  ]);
+function environment({ createRedactor, createStreams, secretEnvironment }: Start): Environment {
   const redactor = createRedactor();
   const { env } = process;
   const takeEnv = secretEnvironment(env);
@@ -52,7 +48,8 @@ async function environment(): Promise<Environment> {
     streams,
     stdoutIsTty: process.stdout.isTTY === true,
     stderrIsTty,
-    stdinIsTty: process.stdin.isTTY === true,
+    // Not of `process.stdin`: making that stream takes longer than all else here, and few commands read.
+    stdinIsTty: isatty(0),
     redact: redactor,
     onSignal(handler) {
       const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -82,8 +79,8 @@ async function main(argv: readonly string[]): Promise<ExitCode> {
     process.stdout.write(`${RUNBOOK_VERSION}\n`);
     return exitCodes.done;
   }
-  const [{ runCommandLine }, env] = await Promise.all([import('./commands/command-line.ts'), environment()]);
-  return runCommandLine(argv, env);
+  const start = await import('./commands/start.ts');
+  return start.runCommandLine(argv, environment(start));
 }
 
 /** Exit only after the streams took everything; a closed pipe counts as taken. */
@@ -99,6 +96,12 @@ for (const stream of [process.stdout, process.stderr]) {
   stream.on('error', () => stream.destroy());
 }
 
-const code = await main(process.argv.slice(2));
-await Promise.all([flush(process.stdout), flush(process.stderr)]);
-process.exit(code);
+async function run(): Promise<never> {
+  const code = await main(process.argv.slice(2));
+  await Promise.all([flush(process.stdout), flush(process.stderr)]);
+  process.exit(code);
+}
+
+// Stays when nothing is left to wait for, and the command has not answered all the same: that is no success.
+process.exitCode = exitCodes.internal;
+void run();

@@ -19,7 +19,7 @@ async function words(
     const { listRunIds } = await import('./run-store.ts');
     return [...listRunIds(environment), ...flags];
   }
-  if (command === 'steps') return [...(await import('../steps/index.ts')).steps.keys(), ...flags];
+  if (command === 'steps') return [...Object.keys((await import('../steps/index.ts')).stepTypes), ...flags];
   return flags;
 }
 

@@ -4,14 +4,13 @@ import type { Inventory } from '../engine/read/inventory.ts';
 import type { Runbook } from '../engine/read/runbook.ts';
 import type { Secret } from '../engine/secret.ts';
 import { exitCodes } from '../exit-code.ts';
-import { fullStepSchemas } from '../generated/full-step-schemas.ts';
-import { steps } from '../steps/index.ts';
 import { CommandError, type Environment, type Options } from './command.ts';
 import { readOrExplain } from './document.ts';
 import { gatherInputs, gatherSecrets } from './inputs.ts';
 import { loadInventory } from './inventory-file.ts';
 import { locateRunbook } from './locate.ts';
 import { sandboxRequest } from './sandbox-request.ts';
+import { loadSteps } from './step-types.ts';
 import { type CommandWorld, openWorld } from './world.ts';
 
 /** Everything that stands between a file name and a run. */
@@ -53,13 +52,14 @@ export async function prepare(
   try {
     const inputs = await gatherInputs({ runbook, inventory, world, options }, environment);
     const secrets = await gatherSecrets(inputs, runbook.inputs, { world, signal: stop.signal }, environment);
+    const { steps, schemas } = await loadSteps({ blocks: runbook });
     const planned = await makePlan({
       runbook,
       inventory,
       inputs,
       secrets,
       steps,
-      schemas: fullStepSchemas,
+      schemas,
       services: world.readServices,
       options: {
         runId: request.run ?? 'RUN',

@@ -1,10 +1,8 @@
 import { exitCodes } from '../exit-code.ts';
-import { fullStepSchemas } from '../generated/full-step-schemas.ts';
 import type { LiveReport } from '../rehearsal/live/report.ts';
 import { podSentences } from '../rehearsal/live/unsettled.ts';
 import type { Stage } from '../rehearsal/stage.ts';
 import { kinds } from '../services/kubernetes.ts';
-import { steps } from '../steps/index.ts';
 import { CommandError, type Environment, type Options } from './command.ts';
 import { loadInventory } from './inventory-file.ts';
 import { prepare } from './prepare.ts';
@@ -12,6 +10,7 @@ import { readCluster, wantsCluster } from './rehearsal-live.ts';
 import { inputsOf } from './run-session.ts';
 import { sessionOf } from './run-store.ts';
 import { sandboxRequest } from './sandbox-request.ts';
+import { loadSteps } from './step-types.ts';
 
 /** Few namespace keys: every rehearsal makes the world again, and what holds for one key holds for the next. */
 const NEKS = { namespaces: 4, each: 3 };
@@ -75,11 +74,12 @@ export async function stageOf(
   });
   prepared.world.close();
   const { planned, runbook, secrets, inventory } = prepared;
+  const { steps, schemas } = await loadSteps(planned.plan);
   return {
     plan: planned.plan,
     files: runbook.files,
     steps,
-    schemas: fullStepSchemas,
+    schemas,
     inputs: inputsOf(planned.plan, secrets),
     inventory: [...inventory.services.values()],
     session: sessionOf(environment, undefined),

@@ -8,7 +8,6 @@ import type { OpenRun } from '../engine/run/session.ts';
 import type { Secret } from '../engine/secret.ts';
 import type { Value } from '../engine/value.ts';
 import type { ExitCode } from '../exit-code.ts';
-import { fullStepSchemas } from '../generated/full-step-schemas.ts';
 import { paint } from '../output/colors.ts';
 import { EventNarrator, type EventText } from '../output/event-text.ts';
 import { chooseRenderer, renderers } from '../output/index.ts';
@@ -17,9 +16,9 @@ import { formatLine } from '../output/plain.ts';
 import type { Renderer } from '../output/renderer.ts';
 import { safeBlock } from '../output/safe-text.ts';
 import type { Prompt } from '../services/prompt.ts';
-import { steps } from '../steps/index.ts';
 import type { Environment, OptionSpec, Options } from './command.ts';
 import { createNotifier } from './notify.ts';
+import { loadSteps } from './step-types.ts';
 import { type CommandWorld, textOption } from './world.ts';
 
 export const runOptions: readonly OptionSpec[] = [
@@ -98,7 +97,8 @@ export async function driveRun(
   });
   const load = renderers[how] ?? renderers.plain;
   if (load === undefined) throw new Error('no renderer');
-  const renderer = (await load())(plan, environment.streams);
+  const [create, { steps, schemas }] = await Promise.all([load(), loadSteps(plan)]);
+  const renderer = create(plan, environment.streams);
   const { clock } = world.services;
   const notifier = createNotifier(textOption(options, 'notify'), {
     run: open.id,
@@ -136,7 +136,7 @@ export async function driveRun(
     const result = await drive({
       plan,
       steps,
-      schemas: fullStepSchemas,
+      schemas,
       services: world.services,
       ...(sandbox === undefined
         ? {}

@@ -1,10 +1,11 @@
-import { constants } from 'node:fs';
-import { open, realpath } from 'node:fs/promises';
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import type { Result } from '../engine/diagnostic.ts';
 import type { Inventory } from '../engine/read/inventory.ts';
 import type { Loader } from '../engine/read/read-runbook.ts';
 import type { Runbook } from '../engine/read/runbook.ts';
+import { stepSchemas } from '../generated/step-schemas.js';
+import { stepTypes } from '../steps/index.ts';
 import type { Environment } from './command.ts';
 import { shippedFolder } from './locate.ts';
 
@@ -24,23 +25,23 @@ const reasons: Readonly<Record<string, string>> = {
   ELOOP: 'its symbolic links go in a circle',
 };
 
-/** At most `limit` bytes of a regular file: a named pipe would wait for ever. */
-async function firstBytes(file: string, limit: number): Promise<Uint8Array> {
-  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+/** At most `limit` bytes of a regular file: a named pipe would wait for ever. Synchronous, as nothing else is to be done meanwhile. */
+function firstBytes(file: string, limit: number): Uint8Array {
+  const handle = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
-    const facts = await handle.stat();
+    const facts = fstatSync(handle);
     if (!facts.isFile())
       throw Object.assign(new Error(file), { code: facts.isDirectory() ? 'EISDIR' : 'ENOTFILE' });
     const buffer = new Uint8Array(Math.min(facts.size, limit));
     let length = 0;
     while (length < buffer.length) {
-      const { bytesRead } = await handle.read(buffer, length, buffer.length - length, length);
-      if (bytesRead === 0) break;
-      length += bytesRead;
+      const count = readSync(handle, buffer, length, buffer.length - length, length);
+      if (count === 0) break;
+      length += count;
     }
     return buffer.subarray(0, length);
   } finally {
-    await handle.close();
+    closeSync(handle);
   }
 }
 
@@ -49,7 +50,7 @@ export function fileLoader({ cwd }: Pick<Environment, 'cwd'>): Loader {
   return {
     async load(file, limit) {
       try {
-        return await firstBytes(path.resolve(cwd, file), limit);
+        return firstBytes(path.resolve(cwd, file), limit);
       } catch (error) {
         const { code = 'unknown error' } = error as NodeJS.ErrnoException;
         throw new Error(reasons[code] ?? code, { cause: error });
@@ -57,7 +58,7 @@ export function fileLoader({ cwd }: Pick<Environment, 'cwd'>): Loader {
     },
     async realPath(file) {
       try {
-        return await realpath(path.resolve(cwd, file));
+        return realpathSync.native(path.resolve(cwd, file));
       } catch {
         return undefined;
       }
@@ -71,16 +72,11 @@ export async function readRunbookFile(
   environment: Place,
   inventory?: Inventory | (() => Inventory | undefined),
 ): Promise<Result<Runbook>> {
-  const [{ readRunbook }, { steps }, { stepSchemas }] = await Promise.all([
-    import('../engine/read/read-runbook.ts'),
-    import('../steps/index.ts'),
-    import('../generated/step-schemas.ts'),
-  ]);
+  const { readRunbook } = await import('../engine/read/read-runbook.ts');
   return readRunbook({
     ...fileLoader(environment),
     path: shownPath(file, environment),
-    steps,
-    stepSchemas,
+    stepTypes: { types: stepTypes, schemas: stepSchemas },
     shippedRoot: shownPath(shippedFolder(environment), environment),
     ...(inventory === undefined ? {} : { inventory }),
   });

@@ -1,8 +1,11 @@
+import { StepLoader } from '../engine/step-loader.ts';
 import type { SchemaNode, StepSchemaFile } from '../engine/step-schema.ts';
 import { exitCodes } from '../exit-code.ts';
+import { stepSchemas } from '../generated/step-schemas.js';
 import { safeJson } from '../output/safe-text.ts';
 import { table } from '../output/table.ts';
 import { toYaml } from '../output/yaml-text.ts';
+import { stepTypes } from '../steps/index.ts';
 import { type Command, UsageError } from './command.ts';
 
 function typeName(node: SchemaNode): string {
@@ -53,15 +56,13 @@ export const steps: Command = {
     { flags: '--format <format>', description: 'how to print', choices: ['text', 'json'], default: 'text' },
   ],
   async run([type], options, environment) {
-    const [{ steps: registry }, { stepSchemas }] = await Promise.all([
-      import('../steps/index.ts'),
-      import('../generated/step-schemas.ts'),
-    ]);
+    const loader = new StepLoader({ types: stepTypes, schemas: stepSchemas });
+    const { names, steps: registry, schemas } = await loader.load(type === undefined ? loader.names : [type]);
     if (type === undefined) {
-      const rows = [...registry.values()].map((step) => ({
-        type: step.type,
-        effect: step.effect,
-        title: stepSchemas[step.type]?.schema.title ?? '',
+      const rows = names.map((name) => ({
+        type: name,
+        effect: registry.get(name)?.effect ?? '',
+        title: schemas[name]?.schema.title ?? '',
       }));
       if (options.format === 'json') environment.streams.data(`${safeJson(rows)}\n`);
       else
@@ -71,10 +72,10 @@ export const steps: Command = {
       return exitCodes.done;
     }
     const step = registry.get(type);
-    const schema = stepSchemas[type]?.schema;
+    const schema = schemas[type]?.schema;
     if (step === undefined || schema === undefined) {
       const { suggest } = await import('../engine/suggest.ts');
-      const near = suggest(type, [...registry.keys()]);
+      const near = suggest(type, names);
       throw new UsageError(
         `there is no step type '${type}'`,
         near === undefined ? `'runbook steps' lists them` : `did you mean '${near}'?`,

@@ -2,7 +2,7 @@ import type { Diagnostic, Result } from '../engine/diagnostic.ts';
 import { exitCodes } from '../exit-code.ts';
 import { safeLine } from '../output/safe-text.ts';
 import type { Command, Environment, Options } from './command.ts';
-import { loadInventory, servicesOption } from './inventory-file.ts';
+import { servicesOption, withInventory } from './inventory-file.ts';
 import { locateRunbook } from './locate.ts';
 import { fileLoader, readRunbookFile, shownPath } from './runbook-file.ts';
 
@@ -49,23 +49,9 @@ async function check(
   environment: Environment,
 ): Promise<{ readonly ok: boolean; readonly diagnostics: readonly Diagnostic[] }> {
   const result =
-    (await inventoryResult(file, environment)) ?? (await readWithServices(file, options, environment));
+    (await inventoryResult(file, environment)) ??
+    (await withInventory(options, environment, (inventory) => readRunbookFile(file, environment, inventory)));
   return { ok: result.ok, diagnostics: result.ok ? result.warnings : result.diagnostics };
-}
-
-/** The inventory is only read for runbooks that name a service: most do not, and start-up is a feature. */
-async function readWithServices(
-  file: string,
-  options: Options,
-  environment: Environment,
-): Promise<Result<unknown>> {
-  let asked = false;
-  const first = await readRunbookFile(file, environment, () => {
-    asked = true;
-    return undefined;
-  });
-  if (!asked) return first;
-  return readRunbookFile(file, environment, await loadInventory(options, environment));
 }
 
 /** Undefined: the file is no inventory. */

@@ -5,6 +5,7 @@ import { type Needs, needsOf, withOperators } from './expression-types.ts';
 import { fromCel, HiddenValue, largestCollection, toCel } from './expression-values.ts';
 import { explained } from './expression-words.ts';
 import type { Json } from './json.ts';
+import { once } from './once.ts';
 import { compilePattern } from './pattern.ts';
 import { containsSecret, Secret } from './secret.ts';
 import type { Value } from './value.ts';
@@ -23,10 +24,12 @@ interface Program {
   readonly splits: boolean;
 }
 
-const environment = withOperators(new Environment({ ...environmentOptions, unlistedVariablesAreDyn: true }))
-  .registerType('Secret', { ctor: HiddenValue, fields: {} })
-  .registerFunction('string.matchesPattern(string): bool', matchesPattern)
-  .registerFunction('durationWithDays(string): google.protobuf.Duration', durationWithDays);
+const environment = once(() =>
+  withOperators(new Environment({ ...environmentOptions, unlistedVariablesAreDyn: true }))
+    .registerType('Secret', { ctor: HiddenValue, fields: {} })
+    .registerFunction('string.matchesPattern(string): bool', matchesPattern)
+    .registerFunction('durationWithDays(string): google.protobuf.Duration', durationWithDays),
+);
 
 const programs = new Map<string, Program>();
 
@@ -67,7 +70,7 @@ function programOf(text: string): Program {
 }
 
 function compile(text: string): Program {
-  const parsed = parseExpression(text, environment);
+  const parsed = parseExpression(text, environment());
   if (!parsed.ok) throw new ExpressionError(parsed.message, text);
   const { ast } = parsed.program;
   const read: Reference[] = [];
@@ -90,12 +93,12 @@ function useOurFunctions(node: ASTNode): void {
   if (node.op === 'call' && node.args[0] === 'duration') node.args[0] = 'durationWithDays';
 }
 
-const parseHours = new Environment().registerVariable('text', 'string').parse('duration(text)');
+const parseHours = once(() => new Environment().registerVariable('text', 'string').parse('duration(text)'));
 
 function durationWithDays(text: string): unknown {
   const hours = text.replace(/^(\d+)d/, (_, days: string) => `${BigInt(days) * 24n}h`);
   try {
-    return parseHours({ text: hours });
+    return parseHours()({ text: hours });
   } catch (error) {
     // Without the inner node: the library attaches the call that the author wrote.
     throw new EvaluationError(celSummary(error));

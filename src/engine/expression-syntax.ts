@@ -1,5 +1,6 @@
 import { TypeError as CelTypeError, Environment, EvaluationError, ParseError } from '@marcbachmann/cel-js';
 import { nesting } from './expression-tree.ts';
+import { once } from './once.ts';
 
 /** An expression that cannot be evaluated. The message names the failing part and the reason, never a secret. */
 export class ExpressionError extends Error {
@@ -37,12 +38,12 @@ export interface SyntaxProblem {
   readonly hint?: string;
 }
 
-const parser = new Environment({ ...environmentOptions, unlistedVariablesAreDyn: true });
+const parser = once(() => new Environment({ ...environmentOptions, unlistedVariablesAreDyn: true }));
 
 /** Parsed with `environment`, or what is wrong with it. Checking and evaluating write into the tree. */
 export function parseExpression(
   text: string,
-  environment: Environment = parser,
+  environment: Environment = parser(),
 ):
   | { readonly ok: true; readonly program: ReturnType<Environment['parse']> }
   | ({ readonly ok: false } & SyntaxProblem) {

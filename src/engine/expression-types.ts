@@ -1,5 +1,6 @@
 import { Environment } from '@marcbachmann/cel-js';
 import { environmentOptions } from './expression-syntax.ts';
+import { once } from './once.ts';
 import type { SchemaNode } from './step-schema.ts';
 
 /** What an expression may call a field of a schema. */
@@ -63,11 +64,11 @@ export function needsOf(paths: readonly (readonly string[])[]): Needs {
   return root;
 }
 
-const base = withOperators(new Environment(environmentOptions));
+const base = once(() => withOperators(new Environment(environmentOptions)));
 
 /** An environment in which the named parts of the root variables have the types of their schemas. */
 export function typedEnvironment(names: Readonly<Record<string, SchemaNode>>, needs: Needs): Environment {
-  const environment = base.clone();
+  const environment = base().clone();
   const context: TypeContext = { environment, count: 0 };
   for (const [name, below] of needs) {
     const schema = Object.hasOwn(names, name) ? names[name] : undefined;

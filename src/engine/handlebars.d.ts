@@ -1,12 +1,12 @@
 /** The parser alone: no compiler, so no code generation, in what we load. */
 declare module 'handlebars/dist/cjs/handlebars/compiler/base.js' {
-  interface Node {
+  export interface Node {
     readonly type: string;
     readonly path?: Path;
     readonly params?: readonly Path[];
     readonly hash?: unknown;
   }
-  interface Path {
+  export interface Path {
     readonly type: string;
     readonly parts?: readonly string[];
     readonly original?: unknown;
@@ -14,9 +14,5 @@ declare module 'handlebars/dist/cjs/handlebars/compiler/base.js' {
     readonly depth?: number;
     readonly loc: { readonly start: { readonly line: number; readonly column: number } };
   }
-  const base: { parseWithoutProcessing(source: string): { readonly body: readonly Node[] } };
-  namespace base {
-    export type { Node, Path };
-  }
-  export = base;
+  export function parseWithoutProcessing(source: string): { readonly body: readonly Node[] };
 }

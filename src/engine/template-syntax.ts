@@ -1,4 +1,8 @@
-import handlebars from 'handlebars/dist/cjs/handlebars/compiler/base.js';
+import {
+  type Node,
+  type Path,
+  parseWithoutProcessing,
+} from 'handlebars/dist/cjs/handlebars/compiler/base.js';
 import { nameHint } from './suggest.ts';
 import { type Helper, helpers } from './template-helpers.ts';
 
@@ -124,9 +128,9 @@ function parseExpression(text: string, open: number, end: number): Segment | Tem
   const whole: readonly [number, number] = [open, end];
   const foreign = foreignSyntax(source);
   if (foreign !== undefined) return problem(whole, ...foreign);
-  let body: readonly handlebars.Node[];
+  let body: readonly Node[];
   try {
-    body = handlebars.parseWithoutProcessing(source).body;
+    body = parseWithoutProcessing(source).body;
   } catch {
     return problem(whole, `${source} is not a reference`, indexHint(source) ?? form);
   }
@@ -159,7 +163,7 @@ function parseExpression(text: string, open: number, end: number): Segment | Tem
 }
 
 function reference(
-  path: handlebars.Path,
+  path: Path,
   source: string,
   open: number,
   helper: Helper | undefined,

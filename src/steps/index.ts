@@ -1,141 +1,72 @@
-import type { AnyStepType, StepRegistry } from '../engine/step-type.ts';
-import { manifest } from './backup/manifest.ts';
-import { verify as backupVerify } from './backup/verify.ts';
-import { kvGet } from './bao/kv-get.ts';
-import { kvMetadata } from './bao/kv-metadata.ts';
-import { kvPut } from './bao/kv-put.ts';
-import { raftSnapshot } from './bao/raft-snapshot.ts';
-import { status } from './bao/status.ts';
-import { stepDown } from './bao/step-down.ts';
-import { clearDirty as cassandraClearDirty } from './cassandra/clear-dirty.ts';
-import { migrations as cassandraMigrations } from './cassandra/migrations.ts';
-import { snapshot as cassandraSnapshot } from './cassandra/snapshot.ts';
-import { status as cassandraStatus } from './cassandra/status.ts';
-import { check as certificatesCheck } from './certificates/check.ts';
-import { probe } from './ess/probe.ts';
-import { approve } from './flow/approve.ts';
-import { note } from './flow/note.ts';
-import { wait } from './flow/wait.ts';
-import { diff as helmDiff } from './helm/diff.ts';
-import { getValues } from './helm/get-values.ts';
-import { history } from './helm/history.ts';
-import { list } from './helm/list.ts';
-import { rollback } from './helm/rollback.ts';
-import { status as helmStatus } from './helm/status.ts';
-import { upgrade } from './helm/upgrade.ts';
-import { check as httpCheck } from './http/check.ts';
-import { check as imagesCheck } from './images/check.ts';
-import { inventoryHealth } from './inventory/health.ts';
-import { inventoryServices } from './inventory/services.ts';
-import { apply } from './kubectl/apply.ts';
-import { deletePod } from './kubectl/delete-pod.ts';
-import { describe } from './kubectl/describe.ts';
-import { events } from './kubectl/events.ts';
-import { exec as kubectlExec } from './kubectl/exec.ts';
-import { get } from './kubectl/get.ts';
-import { logs } from './kubectl/logs.ts';
-import { patch } from './kubectl/patch.ts';
-import { pods } from './kubectl/pods.ts';
-import { rolloutRestart } from './kubectl/rollout-restart.ts';
-import { rolloutStatus } from './kubectl/rollout-status.ts';
-import { rolloutUndo } from './kubectl/rollout-undo.ts';
-import { scale } from './kubectl/scale.ts';
-import { secretBackup } from './kubectl/secret-backup.ts';
-import { secretRestore } from './kubectl/secret-restore.ts';
-import { setEnv } from './kubectl/set-env.ts';
-import { wait as kubectlWait } from './kubectl/wait.ts';
-import { exec } from './local/exec.ts';
-import { activate } from './mek/activate.ts';
-import { backup } from './mek/backup.ts';
-import { censusApiKeys } from './mek/census-api-keys.ts';
-import { converge } from './mek/converge.ts';
-import { inspect } from './mek/inspect.ts';
-import { loaded as mekLoaded } from './mek/loaded.ts';
-import { publish } from './mek/publish.ts';
-import { repair } from './mek/repair.ts';
-import { restore } from './mek/restore.ts';
-import { retire } from './mek/retire.ts';
-import { check as metricsCheck } from './metrics/check.ts';
-import { status as natsStatus } from './nats/status.ts';
-import { streams as natsStreams } from './nats/streams.ts';
-import { backup as nekBackup } from './nek/backup.ts';
-import { census as nekCensus } from './nek/census.ts';
-import { reencrypt as nekReencrypt } from './nek/reencrypt.ts';
-import { restore as nekRestore } from './nek/restore.ts';
-import { rotate as nekRotate } from './nek/rotate.ts';
-import { verify as nekVerify } from './nek/verify.ts';
-import { keyCheck } from './notary/key-check.ts';
-import { credentials as registryCredentials } from './registry/credentials.ts';
+import type { AnyStepType } from '../engine/step-type.ts';
 
-const all: readonly AnyStepType[] = [
-  rolloutRestart,
-  rolloutStatus,
-  rolloutUndo,
-  scale,
-  setEnv,
-  patch,
-  apply,
-  deletePod,
-  kubectlWait,
-  get,
-  pods,
-  logs,
-  describe,
-  events,
-  kubectlExec,
-  secretBackup,
-  secretRestore,
-  status,
-  stepDown,
-  kvGet,
-  kvPut,
-  kvMetadata,
-  raftSnapshot,
-  natsStatus,
-  natsStreams,
-  certificatesCheck,
-  imagesCheck,
-  keyCheck,
-  registryCredentials,
-  cassandraStatus,
-  cassandraSnapshot,
-  cassandraMigrations,
-  cassandraClearDirty,
-  nekCensus,
-  nekReencrypt,
-  nekRotate,
-  nekVerify,
-  nekBackup,
-  nekRestore,
-  probe,
-  inspect,
-  mekLoaded,
-  backup,
-  publish,
-  converge,
-  activate,
-  retire,
-  censusApiKeys,
-  restore,
-  repair,
-  manifest,
-  backupVerify,
-  httpCheck,
-  metricsCheck,
-  inventoryServices,
-  inventoryHealth,
-  list,
-  helmStatus,
-  history,
-  getValues,
-  helmDiff,
-  upgrade,
-  rollback,
-  exec,
-  approve,
-  wait,
-  note,
-];
-
-/** Every step type, by name. A new one is a line above. */
-export const steps: StepRegistry = new Map(all.map((step) => [step.type, step]));
+/** Every step type, by name. One line each; a step type is loaded when a runbook uses it. */
+export const stepTypes: Readonly<Record<string, () => Promise<AnyStepType>>> = {
+  'kubectl.rollout-restart': async () => (await import('./kubectl/rollout-restart.ts')).rolloutRestart,
+  'kubectl.rollout-status': async () => (await import('./kubectl/rollout-status.ts')).rolloutStatus,
+  'kubectl.rollout-undo': async () => (await import('./kubectl/rollout-undo.ts')).rolloutUndo,
+  'kubectl.scale': async () => (await import('./kubectl/scale.ts')).scale,
+  'kubectl.set-env': async () => (await import('./kubectl/set-env.ts')).setEnv,
+  'kubectl.patch': async () => (await import('./kubectl/patch.ts')).patch,
+  'kubectl.apply': async () => (await import('./kubectl/apply.ts')).apply,
+  'kubectl.delete-pod': async () => (await import('./kubectl/delete-pod.ts')).deletePod,
+  'kubectl.wait': async () => (await import('./kubectl/wait.ts')).wait,
+  'kubectl.get': async () => (await import('./kubectl/get.ts')).get,
+  'kubectl.pods': async () => (await import('./kubectl/pods.ts')).pods,
+  'kubectl.logs': async () => (await import('./kubectl/logs.ts')).logs,
+  'kubectl.describe': async () => (await import('./kubectl/describe.ts')).describe,
+  'kubectl.events': async () => (await import('./kubectl/events.ts')).events,
+  'kubectl.exec': async () => (await import('./kubectl/exec.ts')).exec,
+  'kubectl.secret-backup': async () => (await import('./kubectl/secret-backup.ts')).secretBackup,
+  'kubectl.secret-restore': async () => (await import('./kubectl/secret-restore.ts')).secretRestore,
+  'bao.status': async () => (await import('./bao/status.ts')).status,
+  'bao.step-down': async () => (await import('./bao/step-down.ts')).stepDown,
+  'bao.kv-get': async () => (await import('./bao/kv-get.ts')).kvGet,
+  'bao.kv-put': async () => (await import('./bao/kv-put.ts')).kvPut,
+  'bao.kv-metadata': async () => (await import('./bao/kv-metadata.ts')).kvMetadata,
+  'bao.raft-snapshot': async () => (await import('./bao/raft-snapshot.ts')).raftSnapshot,
+  'nats.status': async () => (await import('./nats/status.ts')).status,
+  'nats.streams': async () => (await import('./nats/streams.ts')).streams,
+  'certificates.check': async () => (await import('./certificates/check.ts')).check,
+  'images.check': async () => (await import('./images/check.ts')).check,
+  'notary.key-check': async () => (await import('./notary/key-check.ts')).keyCheck,
+  'registry.credentials': async () => (await import('./registry/credentials.ts')).credentials,
+  'cassandra.status': async () => (await import('./cassandra/status.ts')).status,
+  'cassandra.snapshot': async () => (await import('./cassandra/snapshot.ts')).snapshot,
+  'cassandra.migrations': async () => (await import('./cassandra/migrations.ts')).migrations,
+  'cassandra.clear-dirty': async () => (await import('./cassandra/clear-dirty.ts')).clearDirty,
+  'nek.census': async () => (await import('./nek/census.ts')).census,
+  'nek.reencrypt': async () => (await import('./nek/reencrypt.ts')).reencrypt,
+  'nek.rotate': async () => (await import('./nek/rotate.ts')).rotate,
+  'nek.verify': async () => (await import('./nek/verify.ts')).verify,
+  'nek.backup': async () => (await import('./nek/backup.ts')).backup,
+  'nek.restore': async () => (await import('./nek/restore.ts')).restore,
+  'ess.probe': async () => (await import('./ess/probe.ts')).probe,
+  'mek.inspect': async () => (await import('./mek/inspect.ts')).inspect,
+  'mek.loaded': async () => (await import('./mek/loaded.ts')).loaded,
+  'mek.backup': async () => (await import('./mek/backup.ts')).backup,
+  'mek.publish': async () => (await import('./mek/publish.ts')).publish,
+  'mek.converge': async () => (await import('./mek/converge.ts')).converge,
+  'mek.activate': async () => (await import('./mek/activate.ts')).activate,
+  'mek.retire': async () => (await import('./mek/retire.ts')).retire,
+  'mek.census-api-keys': async () => (await import('./mek/census-api-keys.ts')).censusApiKeys,
+  'mek.restore': async () => (await import('./mek/restore.ts')).restore,
+  'mek.repair': async () => (await import('./mek/repair.ts')).repair,
+  'backup.manifest': async () => (await import('./backup/manifest.ts')).manifest,
+  'backup.verify': async () => (await import('./backup/verify.ts')).verify,
+  'http.check': async () => (await import('./http/check.ts')).check,
+  'metrics.check': async () => (await import('./metrics/check.ts')).check,
+  'inventory.services': async () => (await import('./inventory/services.ts')).inventoryServices,
+  'inventory.health': async () => (await import('./inventory/health.ts')).inventoryHealth,
+  'helm.list': async () => (await import('./helm/list.ts')).list,
+  'helm.status': async () => (await import('./helm/status.ts')).status,
+  'helm.history': async () => (await import('./helm/history.ts')).history,
+  'helm.get-values': async () => (await import('./helm/get-values.ts')).getValues,
+  'helm.diff': async () => (await import('./helm/diff.ts')).diff,
+  'helm.upgrade': async () => (await import('./helm/upgrade.ts')).upgrade,
+  'helm.rollback': async () => (await import('./helm/rollback.ts')).rollback,
+  exec: async () => (await import('./local/exec.ts')).exec,
+  approve: async () => (await import('./flow/approve.ts')).approve,
+  wait: async () => (await import('./flow/wait.ts')).wait,
+  note: async () => (await import('./flow/note.ts')).note,
+};

@@ -55,6 +55,14 @@ describe('the packed tarball', () => {
     expect(run.status).toBe(0);
   });
 
+  test('loads every step type', () => {
+    const { stdout } = installed('steps', '--format', 'json');
+    const rows = JSON.parse(stdout) as { type: string; effect: string; title: string }[];
+    const files = readdirSync(path.join(root, 'schemas', 'steps'));
+    expect(rows.map(({ type }) => `${type}.schema.json`).sort()).toEqual(files.sort());
+    expect(rows.filter(({ effect, title }) => !/^(read|change)$/.test(effect) || title === '')).toEqual([]);
+  });
+
   test('brings the licences of what is bundled', () => {
     const licences = readFileSync(
       path.join(folder, 'app', 'node_modules', 'runbook', 'dist', 'THIRD-PARTY-LICENSES.txt'),

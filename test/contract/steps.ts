@@ -3,7 +3,6 @@ import type { JsonObject } from '../../src/engine/json.ts';
 import type { ChangeStepType } from '../../src/engine/step-type.ts';
 import { type KubernetesWriter, kinds } from '../../src/services/kubernetes.ts';
 import type { Services } from '../../src/services/services.ts';
-import { steps } from '../../src/steps/index.ts';
 import { describe as describeStep } from '../../src/steps/kubectl/describe.ts';
 import { events } from '../../src/steps/kubectl/events.ts';
 import { exec } from '../../src/steps/kubectl/exec.ts';
@@ -15,6 +14,7 @@ import { rolloutUndo } from '../../src/steps/kubectl/rollout-undo.ts';
 import { scale } from '../../src/steps/kubectl/scale.ts';
 import { setEnv } from '../../src/steps/kubectl/set-env.ts';
 import { wait } from '../../src/steps/kubectl/wait.ts';
+import { steps } from '../fakes/shipped-steps.ts';
 import { deploymentManifest, type KubernetesWorld, refOf, statefulSetManifest } from './kubernetes-setup.ts';
 import { contextOn, expectVerdicts, type Scenario } from './step-verdicts.ts';
 

@@ -1,5 +1,6 @@
 import { Ajv } from 'ajv';
 import { orTemplate } from '../../scripts/or-template.mjs';
+import type { StepCatalogue } from '../../src/engine/step-loader.ts';
 import type { SchemaNode, StepSchema, StepSchemaFile } from '../../src/engine/step-schema.ts';
 import type { AnyStepType } from '../../src/engine/step-type.ts';
 
@@ -77,50 +78,44 @@ const ajv = new Ajv({
 });
 for (const keyword of ['x-secret', 'x-literal', 'x-or-template', 'x-kind']) ajv.addKeyword(keyword);
 
-export const fakeSchemas: Readonly<Record<string, StepSchema>> = Object.fromEntries(
+const schemas = Object.fromEntries(
   Object.entries(files).map(([type, properties]) => [
     type,
-    {
+    async (): Promise<StepSchema> => ({
       schema: { title: type, description: type, properties, examples: [] },
       with: ajv.compile(properties.with),
       template: ajv.compile(orTemplate(properties.with)),
-      outputs: ajv.compile(properties.outputs),
-    },
+    }),
   ]),
 );
 
-function reading(type: string, more: object = {}): readonly [string, AnyStepType] {
-  return [
+type Entry = readonly [string, () => Promise<AnyStepType>];
+
+function reading(type: string, more: object = {}): Entry {
+  const step: AnyStepType = {
     type,
-    {
-      type,
-      effect: 'read',
-      describe: () => type,
-      resources: () => [],
-      access: () => [],
-      run: async () => ({}),
-      ...more,
-    },
-  ];
+    effect: 'read',
+    describe: () => type,
+    resources: () => [],
+    access: () => [],
+    run: async () => ({}),
+    ...more,
+  };
+  return [type, async () => step];
 }
 
-function changing(type: string, more: object = {}): readonly [string, AnyStepType] {
-  const [, base] = reading(type);
-  return [
-    type,
-    {
-      ...base,
-      effect: 'change',
-      predict: async () => ({ predictable: false, why: 'it is a fake' }),
-      capture: async () => ({ state: null, witnesses: [] }),
-      observe: async () => ({ state: 'unknown', evidence: 'it is a fake' }),
-      undo: { irreversible: 'it is a fake' },
-      ...more,
-    } as AnyStepType,
-  ];
+function changing(type: string, more: object = {}): Entry {
+  return reading(type, {
+    effect: 'change',
+    predict: async () => ({ predictable: false, why: 'it is a fake' }),
+    capture: async () => ({ state: null, witnesses: [] }),
+    observe: async () => ({ state: 'unknown', evidence: 'it is a fake' }),
+    undo: { irreversible: 'it is a fake' },
+    ...more,
+  });
 }
 
-export const fakeSteps: ReadonlyMap<string, AnyStepType> = new Map([
+const types = Object.fromEntries([
   reading('kube.pods'),
   changing('kube.restart', {
     check: ({ kind, name }: { readonly kind?: string; readonly name: string }) =>
@@ -131,3 +126,5 @@ export const fakeSteps: ReadonlyMap<string, AnyStepType> = new Map([
   reading('note'),
   changing('run', { effectOf: ({ effect }: { readonly effect?: string }) => effect ?? 'change' }),
 ]);
+
+export const fakeCatalogue: StepCatalogue<StepSchema> = { types, schemas };

@@ -47,6 +47,18 @@ export function documentOf(plan: Pick<Plan, 'blocks'>): Document {
   return document;
 }
 
+/** Every step type that a run of the plan may come to, undo steps included. */
+export function typesOf(plan: Pick<Plan, 'blocks'>): ReadonlySet<string> {
+  const types = new Set<string>();
+  const pending = [documentOf(plan)];
+  for (let document = pending.pop(); document !== undefined; document = pending.pop())
+    for (const { node, inner } of document.values()) {
+      if (node.kind === 'step') types.add(node.uses);
+      if (inner !== undefined) pending.push(inner);
+    }
+  return types;
+}
+
 export interface Located {
   /** Outermost document first. */
   readonly levels: readonly Level[];

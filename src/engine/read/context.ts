@@ -11,6 +11,9 @@ import type { Directory } from './visibility.ts';
 
 /** What readers of any document need to know of the world. */
 export interface Catalogue {
+  /** Every step type there is. */
+  readonly typeNames: readonly string[];
+  /** Those that the documents use, so far. */
   readonly steps: StepRegistry;
   readonly stepSchemas: Readonly<Record<string, ReadStepSchema>>;
   /** Asked only when a service is named. */

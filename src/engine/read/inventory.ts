@@ -1,4 +1,4 @@
-import { services as validateServices } from '../../generated/validators.js';
+import { services as validateServices } from '../../generated/validators/services.js';
 import type { Diagnostic, Result } from '../diagnostic.ts';
 import { durationForm, parseDuration } from '../duration.ts';
 import type { JsonObject } from '../json.ts';

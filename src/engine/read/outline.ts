@@ -58,6 +58,11 @@ function* stepsIn(list: Tree | undefined): Generator<MapTree> {
   }
 }
 
+/** What stands under `uses`, whether there is such a step type or not. */
+export function typesIn(tree: MapTree): ReadonlySet<string> {
+  return new Set([...stepTrees(tree)].flatMap((step) => textOf(valueAt(step, 'uses')) ?? []));
+}
+
 interface Siblings {
   readonly list: Tree | undefined;
   readonly block: Block;

@@ -1,12 +1,13 @@
 import type { Diagnostic, Location } from '../diagnostic.ts';
 import { SourceFile } from '../source-file.ts';
+import type { StepLoader } from '../step-loader.ts';
 import { buildNodes, type Content, contentOf } from './build.ts';
 import { checkDocument, directoryOf, firstChange, maxSteps } from './check-document.ts';
 import type { Catalogue, Context, Included } from './context.ts';
 import { decode, maxBytes } from './decode.ts';
 import { type Folder, findInclude, type Place } from './include-path.ts';
 import { inputsSchema } from './input-schema.ts';
-import { type Item, outlineOf } from './outline.ts';
+import { type Item, outlineOf, typesIn } from './outline.ts';
 import { parseYaml } from './parse.ts';
 import { maxDepth } from './parse-scan.ts';
 import type { InputSpec } from './runbook.ts';
@@ -35,6 +36,8 @@ interface Edge {
 
 export interface Session {
   readonly catalogue: Catalogue;
+  /** Fills the catalogue. */
+  readonly loader: Pick<StepLoader<unknown>, 'load'>;
   readonly folder: Folder;
   /** By real path. */
   readonly documents: Map<string, Document>;
@@ -91,6 +94,7 @@ async function open(session: Session, place: Place): Promise<Opened> {
   const { file } = decoded;
   const parsed = parseYaml(file);
   if (!parsed.ok) return record(file, parsed.diagnostics);
+  await session.loader.load(typesIn(parsed.tree));
   const wrong = validateDocument(session.catalogue, { file, tree: parsed.tree });
   return record(file, wrong, wrong.length === 0 ? { file, tree: parsed.tree } : undefined);
 }

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Diagnostic, Result } from '../diagnostic.ts';
+import { type StepCatalogue, StepLoader } from '../step-loader.ts';
 import type { ReadStepSchema } from '../step-schema.ts';
-import type { StepRegistry } from '../step-type.ts';
 import type { Loader } from './include-path.ts';
 import type { Inventory } from './inventory.ts';
 import { readDocument, type Session } from './read-document.ts';
@@ -12,8 +12,7 @@ export type { Loader } from './include-path.ts';
 export interface ReadOptions extends Loader {
   /** The file, as people name it: diagnostics show it so. */
   readonly path: string;
-  readonly steps: StepRegistry;
-  readonly stepSchemas: Readonly<Record<string, ReadStepSchema>>;
+  readonly stepTypes: StepCatalogue<ReadStepSchema>;
   /** Without one, names of services are not checked. */
   readonly inventory?: Inventory | (() => Inventory | undefined);
   /** Folder of the runbooks that can be included by bare name. */
@@ -25,13 +24,16 @@ export interface ReadOptions extends Loader {
  * a broken layer stops the layers above it in its file.
  */
 export async function readRunbook(options: ReadOptions): Promise<Result<Runbook>> {
-  const { steps, stepSchemas, inventory, shippedRoot } = options;
+  const { inventory, shippedRoot } = options;
+  const loader = new StepLoader(options.stepTypes);
   const session: Session = {
     catalogue: {
-      steps,
-      stepSchemas,
+      typeNames: loader.names,
+      steps: loader.steps,
+      stepSchemas: loader.schemas,
       inventory: typeof inventory === 'function' ? inventory : () => inventory,
     },
+    loader,
     folder: {
       load: (file, limit) => options.load(file, limit),
       realPath: (file) => options.realPath(file),

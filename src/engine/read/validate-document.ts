@@ -1,4 +1,4 @@
-import { runbook as validateRunbook } from '../../generated/validators.js';
+import { runbook as validateRunbook } from '../../generated/validators/runbook.js';
 import type { Diagnostic } from '../diagnostic.ts';
 import { nameHint, suggest } from '../suggest.ts';
 import type { Catalogue } from './context.ts';
@@ -74,10 +74,10 @@ function unknownType(
   });
 }
 
-function typeHint({ steps }: Catalogue, type: string): string {
-  const near = nameHint(type, steps.keys(), 'step types');
+function typeHint({ typeNames }: Catalogue, type: string): string {
+  const near = nameHint(type, typeNames, 'step types');
   if (near?.startsWith('did') === true) return near;
-  const action = [...steps.keys()].find((name) => name.split('.').at(-1) === type);
+  const action = typeNames.find((name) => name.split('.').at(-1) === type);
   return action === undefined
     ? "'runbook steps' lists them; another runbook is written ./name.yaml"
     : `did you mean "${action}"?`;

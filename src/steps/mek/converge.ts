@@ -1,4 +1,5 @@
 import { parseDuration } from '../../engine/duration.ts';
+import { once } from '../../engine/once.ts';
 import type { Access, ChangeStepType, Observation, ReadContext, Resource } from '../../engine/step-type.ts';
 import { StepError } from '../../engine/step-type.ts';
 import type { MekConvergeOutputs, MekConvergeWith } from '../../generated/types.ts';
@@ -147,14 +148,6 @@ function missing(
 
 /** How long a service takes to load what was written, unless told: by the schedules of the agent and of ESS. */
 const usual = 15 * 60_000;
-
-function once<T>(work: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= work();
-    return made;
-  };
-}
 
 /**
  * Until when a service may still load a file that its agent wrote of an earlier version with keys that this one has no more: it then has

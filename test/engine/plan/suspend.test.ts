@@ -1,10 +1,9 @@
 import { expect, test } from 'vitest';
 import { makePlan } from '../../../src/engine/plan/make-plan.ts';
-import { fullStepSchemas } from '../../../src/generated/full-step-schemas.ts';
-import { steps } from '../../../src/steps/index.ts';
 import { runbook, step } from '../../fakes/plan-nodes.ts';
 import { lines } from '../../fakes/plan-request.ts';
 import { fakeServices } from '../../fakes/plan-steps.ts';
+import { schemas, steps } from '../../fakes/shipped-steps.ts';
 
 test('what a run would wait for is left to the run', async () => {
   const read = { effect: 'read' } as const;
@@ -17,7 +16,7 @@ test('what a run would wait for is left to the run', async () => {
     inputs: {},
     secrets: {},
     steps,
-    schemas: fullStepSchemas,
+    schemas,
     services: fakeServices().services,
     options: { runId: 'run-1', tool: '1', user: 'ada', lockNamespace: 'runbook', now: 0 },
     signal: new AbortController().signal,

@@ -163,6 +163,13 @@ describe('layers', () => {
     ]);
   });
 
+  test('a step type may be called what every object has', async () => {
+    const found = diagnosticsOf(
+      await read(`${header}steps:\n  - {id: a, uses: constructor, text: b}\n  - {id: b, uses: __proto__}\n`),
+    );
+    expect(found.map(({ code }) => code)).toEqual(['unknown-step-type', 'unknown-key', 'unknown-step-type']);
+  });
+
   test('all mistakes of meaning come at once, in order', async () => {
     const found = diagnosticsOf(
       await read(

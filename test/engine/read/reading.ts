@@ -3,7 +3,7 @@ import type { Diagnostic, Result } from '../../../src/engine/diagnostic.ts';
 import type { Inventory } from '../../../src/engine/read/inventory.ts';
 import { readRunbook } from '../../../src/engine/read/read-runbook.ts';
 import type { Runbook } from '../../../src/engine/read/runbook.ts';
-import { fakeSchemas, fakeSteps } from '../../fakes/step-types.ts';
+import { fakeCatalogue } from '../../fakes/step-types.ts';
 
 /** The first lines of every runbook here. */
 export const header = 'apiVersion: runbook/v1\nname: demo\ntitle: Demo\ndescription: A demonstration.\n';
@@ -37,8 +37,7 @@ export async function readFrom(
       const folder = Object.keys(disk.files).some((name) => name.startsWith(`${target}/`));
       return disk.files[target] === undefined && !folder ? undefined : target;
     },
-    steps: fakeSteps,
-    stepSchemas: fakeSchemas,
+    stepTypes: fakeCatalogue,
     shippedRoot: '/shipped',
     ...(options.inventory === undefined ? {} : { inventory: options.inventory }),
   });

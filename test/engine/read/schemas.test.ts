@@ -6,7 +6,7 @@ import { editorSchema, readSchemas } from '../../../scripts/generate.mjs';
 import { parseYaml } from '../../../src/engine/read/parse.ts';
 import { jsonOf } from '../../../src/engine/read/tree.ts';
 import { SourceFile } from '../../../src/engine/source-file.ts';
-import { stepSchemas } from '../../../src/generated/step-schemas.ts';
+import { stepSchemas } from '../../../src/generated/step-schemas.js';
 import { header } from './reading.ts';
 
 const folder = path.resolve(import.meta.dirname, '../../../runbooks');

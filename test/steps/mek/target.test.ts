@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { steps } from '../../../src/steps/index.ts';
+import { steps } from '../../fakes/shipped-steps.ts';
 import { apiKeys, ess } from './consumers-world.ts';
 import { cassandra, first, openbao } from './rig.ts';
 
