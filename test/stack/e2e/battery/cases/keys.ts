@@ -55,12 +55,12 @@ function waitedForQuorum(id: string): Failure {
       at: (event) => event.type === 'intended' && event.id === id,
       does: async (_, running) => {
         await loseQuorum();
-        await running.event(
+        const { type } = await running.event(
           (event) =>
             event.type === 'run-finished' ||
             (event.type === 'progress' && /^waiting for Cassandra/.test(event.text)),
         );
-        running.signal('SIGINT');
+        if (type === 'progress') running.signal('SIGINT');
       },
     },
   };
@@ -210,11 +210,13 @@ export const keyCases: readonly RunbookCase[] = [
     },
     done: expectAllUnder,
     failure: {
-      what: 'ESS does not get it done in time',
+      what: 'ESS cannot be restarted: the quota of its namespace admits no new pod',
       prepare: async (scene) => {
         await publishKey(scene);
-        return ['patience=8s'];
+        await forbidPods(scene.admin, 'ess');
+        return [];
       },
+      heal: ({ admin }) => allowPods(admin, 'ess'),
     },
     killed: true,
     alsoIn: 'rotation.test.ts',
