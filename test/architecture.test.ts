@@ -148,7 +148,6 @@ describe('imports', () => {
       ajv: /^src\/engine\/(read\/validate[^/]*|step-schema)\.ts$/,
       handlebars: /^src\/engine\/template[^/]*\.ts$/,
       '@marcbachmann/cel-js': /^src\/engine\/expression[^/]*\.ts$/,
-      execa: /^src\/services\/process[^/]*\.ts$/,
       '@kubernetes/client-node': /^src\/services\/kubernetes[^/]*\.ts$/,
       listr2: /^src\/output\/live\.ts$/,
       'cassandra-driver': /^src\/services\/nek-store[^/]*\.ts$/,
@@ -204,6 +203,11 @@ describe('imports', () => {
 });
 
 describe('the house', () => {
+  test('starts programs in services/process alone', () => {
+    const starting = source.filter(({ packages }) => packages.includes('node:child_process'));
+    expect(starting.map(({ file }) => file)).toEqual(['src/services/process-node.ts']);
+  });
+
   test('has no file over 300 lines', () => {
     const long = ['src', 'test', 'bench', 'scripts']
       .flatMap(files)

@@ -1,3 +1,4 @@
+import { latest } from '../engine/once.ts';
 import type { Plan } from '../engine/plan/plan.ts';
 import { drive } from '../engine/run/drive.ts';
 import type { RunEvent, Session } from '../engine/run/event.ts';
@@ -107,7 +108,8 @@ export async function driveRun(
     kill: environment.kill,
     warn: (text) => environment.streams.info(text),
   });
-  const show = (event: RunEvent) => renderer.handle(redacted(event, environment.redact.text));
+  const clean = latest((event: RunEvent) => redacted(event, environment.redact.text));
+  const show = (event: RunEvent) => renderer.handle(clean(event));
   const { sandbox } = world;
   const lock =
     plan.locks.length === 0
@@ -129,7 +131,7 @@ export async function driveRun(
   for (const event of open.begun) show(event);
   let ending: { readonly time: string; readonly text: EventText } | undefined;
   const narrate = (event: RunEvent) => {
-    const text = narrator.narrate(redacted(event, environment.redact.text));
+    const text = narrator.narrate(clean(event));
     if (event.type === 'run-finished' && text !== undefined) ending = { time: event.time, text };
   };
   try {
@@ -156,7 +158,7 @@ export async function driveRun(
       redact: environment.redact.text,
       protect: (secret) => environment.redact.add(secret),
       keepsakes,
-      observers: [show, narrate, (event) => notifier.handle(redacted(event, environment.redact.text))],
+      observers: [show, narrate, (event) => notifier.handle(clean(event))],
       onSignal: (handler) => environment.onSignal(handler),
     });
     await renderer.end();

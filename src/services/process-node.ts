@@ -1,4 +1,4 @@
-import type { ChildProcess } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { CappedOutput } from './capped-output.ts';
@@ -67,7 +67,7 @@ async function runCommand(run: Run): Promise<CommandResult> {
       outcome: 'not-applied',
     });
   }
-  const { child, failure } = await start(run);
+  const { child, failure } = start(run);
   const { pid } = child;
   if (pid === undefined) throw notStarted(command, await failure);
   const group = processGroup(pid, run);
@@ -132,35 +132,24 @@ function check({ command, environment }: Run): void {
   }
 }
 
-/** The child is a promise too, which must not be awaited by accident: its exit and its streams are followed one by one. */
 interface Started {
   readonly child: ChildProcess;
   /** The system's code for why it did not start. */
   readonly failure: Promise<string>;
 }
 
-/**
- * execa starts the program; what ends it (the whole group), what is kept of its output and what its errors say (never the
- * arguments) is ours.
- */
-async function start({ command, environment }: Run): Promise<Started> {
-  const { execa } = await import('execa');
+function start({ command, environment }: Run): Started {
   try {
-    const child = execa(command.file, [...command.args], {
+    const child = spawn(command.file, [...command.args], {
       detached: true,
-      shell: false,
-      cleanup: false,
-      buffer: false,
-      reject: false,
-      extendEnv: false,
       env: { ...environment },
-      stdin: command.stdin === undefined ? 'ignore' : 'pipe',
+      stdio: [command.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
       ...(command.cwd === undefined ? {} : { cwd: command.cwd }),
     });
-    return {
-      child: child as unknown as ChildProcess,
-      failure: child.then((result) => result.code ?? 'unknown cause'),
-    };
+    const failure = new Promise<string>((resolve) => {
+      child.on('error', (cause) => resolve(codeOf(cause)));
+    });
+    return { child, failure };
   } catch (cause) {
     throw notStarted(command, codeOf(cause));
   }

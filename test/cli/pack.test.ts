@@ -68,7 +68,7 @@ describe('the packed tarball', () => {
       path.join(folder, 'app', 'node_modules', 'runbook', 'dist', 'THIRD-PARTY-LICENSES.txt'),
       'utf8',
     );
-    for (const name of ['yaml', 'handlebars', 'commander', 'listr2', 'execa', '@kubernetes/client-node'])
+    for (const name of ['yaml', 'handlebars', 'commander', 'listr2', '@kubernetes/client-node'])
       expect(`\n${licences}`).toContain(`\n${name} `);
   });
 });
