@@ -109,7 +109,11 @@ export async function driveRun(
     warn: (text) => environment.streams.info(text),
   });
   const clean = latest((event: RunEvent) => redacted(event, environment.redact.text));
-  const show = (event: RunEvent) => renderer.handle(clean(event));
+  const told = (tell: (event: RunEvent) => void) => (event: RunEvent) => {
+    // The engine's own bookkeeping, several times a step.
+    if (event.type !== 'action-started' && event.type !== 'action-ended') tell(clean(event));
+  };
+  const show = told((event) => renderer.handle(event));
   const { sandbox } = world;
   const lock =
     plan.locks.length === 0
@@ -130,10 +134,10 @@ export async function driveRun(
   for (const event of [...open.earlier, ...open.begun]) narrator.narrate(event);
   for (const event of open.begun) show(event);
   let ending: { readonly time: string; readonly text: EventText } | undefined;
-  const narrate = (event: RunEvent) => {
-    const text = narrator.narrate(clean(event));
+  const narrate = told((event) => {
+    const text = narrator.narrate(event);
     if (event.type === 'run-finished' && text !== undefined) ending = { time: event.time, text };
-  };
+  });
   try {
     const result = await drive({
       plan,
@@ -158,7 +162,7 @@ export async function driveRun(
       redact: environment.redact.text,
       protect: (secret) => environment.redact.add(secret),
       keepsakes,
-      observers: [show, narrate, (event) => notifier.handle(clean(event))],
+      observers: [show, narrate, told((event) => notifier.handle(event))],
       onSignal: (handler) => environment.onSignal(handler),
     });
     await renderer.end();
