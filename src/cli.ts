@@ -2,7 +2,6 @@
 import { realpathSync } from 'node:fs';
 import { homedir, hostname, userInfo } from 'node:os';
 import path from 'node:path';
-import { isatty } from 'node:tty';
 import type { Environment } from './commands/command.ts';
 import { type ExitCode, exitCodes } from './exit-code.ts';
 
@@ -48,8 +47,10 @@ function environment({ createRedactor, createStreams, secretEnvironment }: Start
     streams,
     stdoutIsTty: process.stdout.isTTY === true,
     stderrIsTty,
-    // Not of `process.stdin`: making that stream takes longer than all else here, and few commands read.
-    stdinIsTty: isatty(0),
+    // Making that stream takes longer than all else here, and few commands ask.
+    get stdinIsTty() {
+      return process.stdin.isTTY === true;
+    },
     redact: redactor,
     onSignal(handler) {
       const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;

@@ -203,6 +203,41 @@ describe('imports', () => {
   });
 });
 
+describe('a command', () => {
+  /** Value imports alone: types leave nothing behind in a bundle, and `import()` waits until it is reached. */
+  const edges = new Map(
+    source.map(({ file, text }) => [
+      file,
+      [
+        ...text
+          .replace(/^(?:import|export) type [^;]*;/gm, '')
+          .matchAll(/^(?:import|export|}) [^'"`;(]*?'(\.[^']+)'/gm),
+      ].map((match) => path.posix.normalize(path.posix.join(path.posix.dirname(file), match[1] ?? ''))),
+    ]),
+  );
+  const reached = (start: string): ReadonlySet<string> => {
+    const found = new Set<string>();
+    const queue = [start];
+    for (let file = queue.pop(); file !== undefined; file = queue.pop()) {
+      if (found.has(file)) continue;
+      found.add(file);
+      queue.push(...(edges.get(file) ?? []));
+    }
+    return found;
+  };
+
+  test.each(['validate', 'plan', 'exec', 'resume', 'runs', 'show'])(
+    '%s is loaded without step types, validators of steps, the sandbox and the clients of real services',
+    (name) => {
+      const all = [...reached(`src/commands/${name}.ts`)];
+      expect(all.length).toBeGreaterThan(5);
+      const heavy =
+        /^src\/(?:steps\/[^/]+\/|generated\/validators\/(?!runbook|services)|sandbox\/(?!epoch)|services\/(?:real-services|\w+-library))/;
+      expect(all.filter((file) => heavy.test(file))).toEqual([]);
+    },
+  );
+});
+
 describe('the house', () => {
   test('has no file over 300 lines', () => {
     const long = ['src', 'test', 'bench', 'scripts']

@@ -1,5 +1,5 @@
 import { listRuns } from '../engine/run/list-runs.ts';
-import { readRun } from '../engine/run/run-folder.ts';
+import { readRunJournal } from '../engine/run/run-folder.ts';
 import type { Environment, Options } from './command.ts';
 import { runsFolder, viewer } from './run-store.ts';
 
@@ -22,7 +22,7 @@ export function history(
   );
   return good.slice(0, MOST_RUNS).flatMap(({ id }) => {
     const started = new Map<string, { readonly node: string; readonly at: number }>();
-    return readRun(runs, id).events.flatMap((event) => {
+    return readRunJournal(runs, id).events.flatMap((event) => {
       if (event.type === 'evaluated') started.set(event.id, { node: event.node, at: Date.parse(event.time) });
       const begun = event.type === 'done' ? started.get(event.id) : undefined;
       return begun === undefined

@@ -2,7 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import type { Plan } from '../engine/plan/plan.ts';
-import { epochOf } from '../sandbox/build-world.ts';
+import { epochOf } from '../sandbox/epoch.ts';
 
 const ALPHABET = 'abcdefghijkmnpqrstuvwxyz23456789';
 

@@ -1,3 +1,4 @@
+import { latest } from '../engine/once.ts';
 import type { Plan } from '../engine/plan/plan.ts';
 import { drive } from '../engine/run/drive.ts';
 import type { RunEvent, Session } from '../engine/run/event.ts';
@@ -107,7 +108,12 @@ export async function driveRun(
     kill: environment.kill,
     warn: (text) => environment.streams.info(text),
   });
-  const show = (event: RunEvent) => renderer.handle(redacted(event, environment.redact.text));
+  const clean = latest((event: RunEvent) => redacted(event, environment.redact.text));
+  const told = (tell: (event: RunEvent) => void) => (event: RunEvent) => {
+    // The engine's own bookkeeping, several times a step.
+    if (event.type !== 'action-started' && event.type !== 'action-ended') tell(clean(event));
+  };
+  const show = told((event) => renderer.handle(event));
   const { sandbox } = world;
   const lock =
     plan.locks.length === 0
@@ -128,10 +134,10 @@ export async function driveRun(
   for (const event of [...open.earlier, ...open.begun]) narrator.narrate(event);
   for (const event of open.begun) show(event);
   let ending: { readonly time: string; readonly text: EventText } | undefined;
-  const narrate = (event: RunEvent) => {
-    const text = narrator.narrate(redacted(event, environment.redact.text));
+  const narrate = told((event) => {
+    const text = narrator.narrate(event);
     if (event.type === 'run-finished' && text !== undefined) ending = { time: event.time, text };
-  };
+  });
   try {
     const result = await drive({
       plan,
@@ -156,7 +162,7 @@ export async function driveRun(
       redact: environment.redact.text,
       protect: (secret) => environment.redact.add(secret),
       keepsakes,
-      observers: [show, narrate, (event) => notifier.handle(redacted(event, environment.redact.text))],
+      observers: [show, narrate, told((event) => notifier.handle(event))],
       onSignal: (handler) => environment.onSignal(handler),
     });
     await renderer.end();

@@ -1,4 +1,5 @@
 import { startControllers } from './controllers/dispatch.ts';
+import { epochOf } from './epoch.ts';
 import { startKubelet } from './kubelet/kubelet.ts';
 import { startScheduler } from './kubelet/scheduler.ts';
 import { type Load, startLoad } from './load.ts';
@@ -23,13 +24,6 @@ export interface WorldOptions {
   readonly live?: LiveShape;
   /** Clients that use the control plane meanwhile: none unless told otherwise. */
   readonly load?: Load;
-}
-
-const FIRST_EPOCH = Date.UTC(2026, 0, 5, 9, 0, 0);
-
-/** When a run in the sandbox begins: 2026-01-05T09:00:00Z plus one minute for each unit of the seed, within a year. */
-export function epochOf(seed: number): number {
-  return FIRST_EPOCH + (Math.abs(Math.trunc(seed)) % 525_600) * 60_000;
 }
 
 /** A settled control plane. The same seed gives the same world, to the last UID. */

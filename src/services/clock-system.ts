@@ -24,8 +24,9 @@ export function createSystemClock(): Clock {
     monotonic,
     sleep: async (ms, signal) => {
       const until = monotonic() + ms;
-      for (let left = ms; left > 0 && !signal.aborted; left = until - monotonic()) {
+      for (let left = ms; left > 0 && !signal.aborted; ) {
         await timer(Math.min(left, longestTimer), signal);
+        if (!signal.aborted) left = until - monotonic();
       }
     },
   };

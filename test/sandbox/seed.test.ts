@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { InputSpec } from '../../src/engine/read/runbook.ts';
 import { Secret } from '../../src/engine/secret.ts';
-import { epochOf } from '../../src/sandbox/build-world.ts';
+import { epochOf } from '../../src/sandbox/epoch.ts';
 import { openSandbox } from '../../src/sandbox/open.ts';
 import { type KubernetesObject, kinds } from '../../src/services/kubernetes.ts';
 import type { ServiceEntry } from '../../src/services/service-directory.ts';

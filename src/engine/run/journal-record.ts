@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import * as fs from 'node:fs';
 import path from 'node:path';
 import type { JournaledEvent, RunEvent } from './event.ts';
@@ -13,7 +13,7 @@ export const maxRecord = 64 * 1024 * 1024;
 export type JournalRecord = RunEvent & { readonly prev: string };
 
 export function sha256(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex');
+  return hash('sha256', data);
 }
 
 /** The hash that the first record of a run names as its predecessor. */

@@ -71,13 +71,19 @@ export function createRunFolder(
   return folder;
 }
 
-/** Reads and folds; repairs nothing. Throws `RunFolderError` when there is no run, or its plan is damaged. */
-export function readRun(runs: string, id: string): StoredRun {
+/** What its journal says, without its plan. Throws `RunFolderError` when there is no run. */
+export function readRunJournal(runs: string, id: string): ReadJournal {
   const folder = runFolder(runs, id);
   if (!fs.existsSync(path.join(folder, journalName)))
     throw new RunFolderError(`there is no run "${id}"`, 'see "runbook runs"');
   mustBePrivate(folder);
-  const journal = readJournal(readPrivate(path.join(folder, journalName)), { run: id, folder });
+  return readJournal(readPrivate(path.join(folder, journalName)), { run: id, folder });
+}
+
+/** Reads and folds; repairs nothing. Throws `RunFolderError` when there is no run, or its plan is damaged. */
+export function readRun(runs: string, id: string): StoredRun {
+  const folder = runFolder(runs, id);
+  const journal = readRunJournal(runs, id);
   const plan = readPlan(folder);
   const state = journal.events.reduce(evolve, initialState);
   if (state.planDigest !== '' && state.planDigest !== plan.digest)
