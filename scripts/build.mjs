@@ -10,8 +10,6 @@ import { editorSchema, readSchemas } from './generate.mjs';
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 const outdir = path.join(root, 'dist');
-rmSync(outdir, { recursive: true, force: true });
-
 const modules = path.join(root, 'node_modules');
 
 /** Its subcommands that are programs of their own are the only use that commander has for it, and ours are none. */
@@ -48,6 +46,7 @@ const result = await build({
   define: { RUNBOOK_VERSION: JSON.stringify(version), 'import.meta.filename': '__filename' },
 });
 
+rmSync(outdir, { recursive: true, force: true });
 mkdirSync(path.join(outdir, 'chunk'), { recursive: true });
 for (const { path: file, text } of result.outputFiles) {
   const { code } = transformSync(text, {
