@@ -13,13 +13,19 @@ import { createOperator } from './rig.ts';
 let stack: Stack;
 let admin: Connection;
 
+/** No reset does: the mount is none of the seed's. */
+async function removeNotaryMount(): Promise<void> {
+  await askActiveOpenBao('DELETE', `sys/mounts/${notary}`).catch(() => undefined);
+}
+
 beforeAll(async () => {
   stack = await ensureUp();
   admin = connect(stack.kubeconfig);
+  await removeNotaryMount();
 });
 
 afterAll(async () => {
-  await askActiveOpenBao('DELETE', `sys/mounts/${notary}`).catch(() => undefined);
+  await removeNotaryMount();
   await reset();
 });
 
