@@ -83,13 +83,15 @@ async function promote(writer: Writer, items: readonly Item[]): Promise<readonly
   for (let attempt = 0; open.length > 0; attempt++) {
     const rows = open.map(({ row }): NewNekRow => ({ ...row, status: 'VALIDATED' }));
     const acknowledged = await insert(writer, rows, timestamp);
-    // A quorum has it. Where a later clock's status beats it all the same, the next pass finds the row waiting.
-    const certain = acknowledged && attempt === 0 ? open.filter(({ fresh }) => fresh) : [];
-    promoted.push(...certain);
-    const doubtful = open.filter((item) => !certain.includes(item));
-    const found = doubtful.length === 0 ? new Map<string, NekRow>() : await readBack(writer, doubtful);
+    if (acknowledged && attempt === 0) {
+      // A quorum has it. Where a later clock's status beats it all the same, the next pass finds the row waiting.
+      promoted.push(...open.filter(({ fresh }) => fresh));
+      open = open.filter(({ fresh }) => !fresh);
+      if (open.length === 0) break;
+    }
+    const found = await readBack(writer, open);
     const waiting: Item[] = [];
-    for (const item of doubtful) {
+    for (const item of open) {
       const stored = found.get(idOf(item.row));
       if (stored === undefined || !isSame(stored, item.row)) continue;
       if (stored.status === 'VALIDATED') promoted.push(item);

@@ -2,7 +2,7 @@
 export interface Lanes {
   /**
    * Resolves when the job may be considered begun: whoever adds faster than jobs end waits here. Throws what a job threw.
-   * `weight` is what it takes of the limit; one that is heavier than the limit runs alone.
+   * `weight`, above 0, is what it takes of the limit; one that is heavier than the limit runs alone.
    */
   add(key: string, weight: number, job: () => Promise<void>): Promise<void>;
   /** Until nothing is running. Throws what a job threw. */
@@ -12,7 +12,7 @@ export interface Lanes {
 /** After a failure no further job begins; those that run come to their end. */
 export function createLanes(limit: () => number): Lanes {
   const last = new Map<string, Promise<void>>();
-  let running = 0;
+  /** Weight of all jobs that have begun and not ended. */
   let load = 0;
   let failure: { readonly error: unknown } | undefined;
   let wake: () => void = () => undefined;
@@ -24,7 +24,6 @@ export function createLanes(limit: () => number): Lanes {
     if (failure !== undefined) throw failure.error;
   };
   const begin = (key: string, weight: number, job: () => Promise<void>) => {
-    running += 1;
     load += weight;
     const own: Promise<void> = (last.get(key) ?? Promise.resolve())
       .then(() => (failure === undefined ? job() : undefined))
@@ -32,7 +31,6 @@ export function createLanes(limit: () => number): Lanes {
         failure ??= { error };
       })
       .then(() => {
-        running -= 1;
         load -= weight;
         if (last.get(key) === own) last.delete(key);
         wake();
@@ -41,12 +39,12 @@ export function createLanes(limit: () => number): Lanes {
   };
   return {
     async add(key, weight, job) {
-      while (running > 0 && load + weight > limit() && failure === undefined) await ended();
+      while (load > 0 && load + weight > limit() && failure === undefined) await ended();
       rethrow();
       begin(key, weight, job);
     },
     async drain() {
-      while (running > 0) await ended();
+      while (load > 0) await ended();
       rethrow();
     },
   };

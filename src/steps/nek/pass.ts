@@ -71,17 +71,14 @@ export async function pass(
 
 /** At most so many keys at once, cut between namespaces where that can be: a namespace in two parts is written in more batches. */
 function* chunksOf(neks: readonly NekRows[], size: number): Generator<readonly NekRows[]> {
-  let start = 0;
-  while (start < neks.length) {
-    let end = Math.min(start + size, neks.length);
-    const cut = neks[end]?.[0]?.namespace;
-    if (cut !== undefined) {
-      let before = end;
-      while (before > start && neks[before - 1]?.[0]?.namespace === cut) before -= 1;
-      if (before > start) end = before;
-    }
+  const namespaceAt = (index: number) => neks[index]?.[0]?.namespace;
+  for (let start = 0, end = 0; start < neks.length; start = end) {
+    const most = Math.min(start + size, neks.length);
+    end = most;
+    while (end > start && namespaceAt(end - 1) === namespaceAt(most)) end -= 1;
+    // One namespace fills it.
+    if (end === start) end = most;
     yield neks.slice(start, end);
-    start = end;
   }
 }
 

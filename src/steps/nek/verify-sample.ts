@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { deserialize, serialize } from 'node:v8';
 import type { NekRows } from './scan.ts';
+import { decisive } from './verify-rule.ts';
 
 export interface NekSample {
   add(rows: NekRows): void;
@@ -8,7 +9,7 @@ export interface NekSample {
   readonly total: number;
   /** How many are chosen: all of them when there are no more than the size. */
   readonly size: number;
-  /** The chosen ones, so many at once. */
+  /** The rows that decide, of the chosen ones, so many keys at once. */
   chosen(atOnce: number): Iterable<readonly NekRows[]>;
 }
 
@@ -42,7 +43,7 @@ export function createSample(size: number, seed: string): NekSample {
         .update(`${seed}\0${first.namespace}\0${first.kid}`)
         .digest('base64url');
       if (limit !== undefined && rank > limit) return;
-      kept.push({ rank, rows: Buffer.from(serialize(rows)) });
+      kept.push({ rank, rows: serialize(decisive(rows)) });
       if (kept.length >= size * (1 + surplus)) cut();
     },
     get size() {

@@ -7,7 +7,7 @@ import { outOfTime } from '../out-of-time.ts';
 import { nekAccess, nekPlaceProblems, nekResources } from './place.ts';
 import { readNeks } from './scan.ts';
 import { sparing } from './sparing.ts';
-import { createVerifier, decisive, type Verifier } from './verify-rule.ts';
+import { createVerifier, type Verifier } from './verify-rule.ts';
 import { createSample, type NekSample } from './verify-sample.ts';
 import { readMasterKeys } from './verify-world.ts';
 
@@ -66,7 +66,7 @@ async function collect(ctx: ReadContext, session: NekReadSession, sample: NekSam
         at = { namespace: first.namespace, currentKid: first.currentKid, found: false };
       }
       at.found ||= first.kid === at.currentKid;
-      sample.add(decisive(rows));
+      sample.add(rows);
     }
     show(() => `read ${sample.total} namespace keys, ${Math.floor(done * 100)} %`);
   });
