@@ -95,16 +95,21 @@ async function overwriteKeys(scene: Scene): Promise<string> {
   return `file=${backup}`;
 }
 
-/** API Keys cannot be restarted from the moment on at which a step is decided. */
-export const noNewApiKeysPod = (id: string, prepare: Failure['prepare']): Failure => ({
-  what: 'API Keys cannot be restarted: the quota of its namespace admits no new pod',
-  ...(prepare === undefined ? {} : { prepare }),
-  strike: {
-    at: (event) => event.type === 'evaluated' && event.id === id,
-    does: ({ admin }) => forbidPods(admin, 'api-keys'),
-  },
-  heal: ({ admin }) => allowPods(admin, 'api-keys'),
-});
+/** A service cannot be restarted from the moment on at which a step is decided. */
+const noNewPod =
+  (service: string, namespace: string) =>
+  (id: string, prepare: Failure['prepare']): Failure => ({
+    what: `${service} cannot be restarted: the quota of its namespace admits no new pod`,
+    ...(prepare === undefined ? {} : { prepare }),
+    strike: {
+      at: (event) => event.type === 'evaluated' && event.id === id,
+      does: ({ admin }) => forbidPods(admin, namespace),
+    },
+    heal: ({ admin }) => allowPods(admin, namespace),
+  });
+
+export const noNewApiKeysPod = noNewPod('API Keys', 'api-keys');
+const noNewEssPod = noNewPod('ESS', 'ess');
 
 /** A key that may have wrapped something stays, also after a rollback; all the rest is as before. */
 export function onlyKeysAdded(_: Scene, before: Shape, after: Shape): void {
@@ -209,15 +214,10 @@ export const keyCases: readonly RunbookCase[] = [
       return [];
     },
     done: expectAllUnder,
-    failure: {
-      what: 'ESS cannot be restarted: the quota of its namespace admits no new pod',
-      prepare: async (scene) => {
-        await publishKey(scene);
-        await forbidPods(scene.admin, 'ess');
-        return [];
-      },
-      heal: ({ admin }) => allowPods(admin, 'ess'),
-    },
+    failure: noNewEssPod('switchOn', async (scene) => {
+      await publishKey(scene);
+      return [];
+    }),
     killed: true,
     alsoIn: 'rotation.test.ts',
   },
@@ -231,15 +231,7 @@ export const keyCases: readonly RunbookCase[] = [
       expect((await everySecretReadable()).wrong).toEqual([]);
       expect(await cql('SELECT * FROM ess_api.namespaces')).not.toEqual([]);
     },
-    failure: {
-      what: 'ESS cannot be restarted: the quota of its namespace admits no new pod',
-      prepare: () => ['namespaces=nvcf', 'patience=15s'],
-      strike: {
-        at: (event) => event.type === 'evaluated' && event.id === 'rotate',
-        does: ({ admin }) => forbidPods(admin, 'ess'),
-      },
-      heal: ({ admin }) => allowPods(admin, 'ess'),
-    },
+    failure: noNewEssPod('rotate', () => ['namespaces=nvcf', 'patience=15s']),
     killed: true,
     alsoIn: 'rotation.test.ts',
   },
