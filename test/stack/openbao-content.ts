@@ -12,16 +12,21 @@ import { waitFor } from './shell.ts';
 /** Where the master key document lies. */
 export const masterKeyPath = { mount: 'services/all/kv', path: 'encryption/keys/stored_data' };
 
-/** Mounts, policies, logins, and the documents that no procedure changes. */
+/** Mounts, policies, logins, and the documents that no procedure changes; key-value mounts of services that tests added go. */
 export async function ensureOpenBaoContent(connection: Connection, seed: SeedData): Promise<void> {
   const ask = await openBaoSession(connection);
   const mounts = [...new Set(logins.flatMap((login) => login.mounts))];
-  const { data: present } = (await ask('GET', 'sys/mounts')) as { data: Record<string, unknown> };
+  const { data: present } = (await ask('GET', 'sys/mounts')) as { data: Record<string, { type: string }> };
   for (const mount of mounts) {
     if (present[`${mount}/`] === undefined)
       await ask('POST', `sys/mounts/${mount}`, { type: 'kv', options: { version: '2' } });
     const policy = `path "${mount}/*" { capabilities = ["read", "list"] }`;
     await ask('PUT', `sys/policies/acl/${policyOf(mount)}`, { policy });
+  }
+  for (const [name, { type }] of Object.entries(present)) {
+    const mount = name.slice(0, -1);
+    if (type === 'kv' && mount.startsWith('services/') && !mounts.includes(mount))
+      await ask('DELETE', `sys/mounts/${mount}`);
   }
   await ensureLogins(ask);
   await ensureJwtEngine(ask, seed);

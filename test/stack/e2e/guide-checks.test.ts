@@ -13,21 +13,12 @@ import { createOperator } from './rig.ts';
 let stack: Stack;
 let admin: Connection;
 
-/** No reset does: the mount is none of the seed's. */
-async function removeNotaryMount(): Promise<void> {
-  await askActiveOpenBao('DELETE', `sys/mounts/${notary}`).catch(() => undefined);
-}
-
 beforeAll(async () => {
   stack = await ensureUp();
   admin = connect(stack.kubeconfig);
-  await removeNotaryMount();
 });
 
-afterAll(async () => {
-  await removeNotaryMount();
-  await reset();
-});
+afterAll(reset);
 
 const run = (...args: string[]) => createOperator(stack.kubeconfig).run(['exec', ...args, '--yes']);
 const base64 = (text: string) => Buffer.from(text).toString('base64');
